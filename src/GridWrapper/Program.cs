@@ -1,0 +1,6 @@
+namespace GridWrapper;
+
+internal static class Program
+{
+    internal static int Main(string[] args) => args.Length;
+}
