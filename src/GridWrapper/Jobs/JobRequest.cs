@@ -1,0 +1,83 @@
+using GridWrapper.Images;
+
+namespace GridWrapper.Jobs;
+
+/// <summary>
+/// What a job asks for, whatever shape it arrived in. Everything is decoded: shell words split, percent-encoding and Python literals resolved,
+/// "NULL" and empty treated as absent. Produced only by the readers of this room; all its faults were reported together before this exists.
+/// </summary>
+internal sealed record JobRequest
+{
+    public long? PandaId { get; init; }
+
+    public long? TaskId { get; init; }
+
+    public int? Attempt { get; init; }
+
+    public string? JobName { get; init; }
+
+    /// <summary>Image as named by --containerImage, else containerOptions.containerImage, else container_name.</summary>
+    public required ImageReference Image { get; init; }
+
+    /// <summary>The payload text given to /bin/sh inside the container: `-p` percent-decoded (before %IN substitution), or containerOptions.containerExec.</summary>
+    public required string Exec { get; init; }
+
+    /// <summary>containerOptions.execArgs, free text for the runtime; null when absent.</summary>
+    public string? ExecArgs { get; init; }
+
+    public Sandbox? Sandbox { get; init; }
+
+    /// <summary>Main inputs (`-i`), LFNs or URLs.</summary>
+    public ImmutableArray<string> Inputs { get; init; } = [];
+
+    /// <summary>Secondary streams (`--inMap`), in the order of the literal.</summary>
+    public ImmutableArray<InputStream> InMap { get; init; } = [];
+
+    /// <summary>`--writeInputToTxt` STREAM:file pairs.</summary>
+    public ImmutableArray<InputStreamFile> WriteInputToTxt { get; init; } = [];
+
+    public ImmutableArray<OutputSpec> Outputs { get; init; } = [];
+
+    /// <summary>Where the job directory appears inside (`--datadir`, default /ctrdata).</summary>
+    public string DataDirectory { get; init; } = "/ctrdata";
+
+    /// <summary>Initial directory inside (`--workdir`), default <see cref="DataDirectory"/>.</summary>
+    public string WorkDirectory { get; init; } = "/ctrdata";
+
+    /// <summary>`--cvmfs` was given.</summary>
+    public bool WantsCvmfs { get; init; }
+
+    /// <summary>`--noX509` was given.</summary>
+    public bool NoX509 { get; init; }
+
+    public string? LogFile { get; init; }
+
+    public string? LogGuid { get; init; }
+
+    public string? LogScope { get; init; }
+
+    public string? Scope { get; init; }
+
+    public ImmutableArray<string> AllowNoOutput { get; init; } = [];
+
+    public string? ProdSourceLabel { get; init; }
+
+    public string? Transformation { get; init; }
+
+    public int CoreCount { get; init; } = 1;
+
+    /// <summary>MB, null when not set.</summary>
+    public long? MinRamMegabytes { get; init; }
+
+    /// <summary>MB, null when not set.</summary>
+    public long? MaxDiskMegabytes { get; init; }
+
+    /// <summary>Seconds, null when not set.</summary>
+    public long? MaxWalltimeSeconds { get; init; }
+
+    /// <summary>"debug": "True" in the job.</summary>
+    public bool Debug { get; init; }
+
+    /// <summary>Options that this program does not know; they are tolerated and noted.</summary>
+    public ImmutableArray<string> IgnoredOptions { get; init; } = [];
+}

@@ -1,0 +1,16 @@
+namespace GridWrapper.Jobs;
+
+/// <summary>One entry of the `-o` map: what the payload produces and the logical file name under which it is delivered.</summary>
+internal sealed record OutputSpec(string Name, string Lfn, OutputKind Kind);
+
+internal enum OutputKind
+{
+    /// <summary>One file of exactly that name.</summary>
+    File,
+
+    /// <summary>A shell pattern; the matches are packed into a gzip tar named by the LFN.</summary>
+    Glob,
+
+    /// <summary>`regex|…`: every matching file is delivered under its own name.</summary>
+    Regex,
+}

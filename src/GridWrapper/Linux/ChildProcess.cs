@@ -1,0 +1,132 @@
+namespace GridWrapper.Linux;
+
+/// <summary>
+/// A child started by posix_spawn(3) and waited for with wait4(2). Signal dispositions and mask are reset to default in the child, so that nothing of the
+/// runtime's own set-up is inherited. The child is started and waited for on one dedicated thread, because PR_SET_PDEATHSIG in a child
+/// fires when the parent *thread* ends, not the process.
+/// </summary>
+internal sealed class ChildProcess
+{
+    private readonly TaskCompletionSource<ChildExit> _exit = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _lock = new();
+    private bool _reaped;
+
+    private ChildProcess()
+    {
+    }
+
+    internal int Pid { get; private set; }
+
+    /// <summary>Completes when the child was reaped. Never completes for a child stuck in the kernel: wait with a deadline.</summary>
+    internal Task<ChildExit> Exit => _exit.Task;
+
+    /// <summary>Starts the child.</summary>
+    /// <exception cref="LinuxException">posix_spawn failed: program missing (ENOENT), not executable (EACCES), no processes (EAGAIN)…</exception>
+    internal static ChildProcess Start(ChildSpec spec)
+    {
+        ChildProcess child = new();
+        using ManualResetEventSlim started = new();
+        int error = 0;
+        Thread thread = new(() => child.Live(spec, e => { error = e; started.Set(); }), 128 * 1024) { IsBackground = true, Name = "child" };
+        thread.Start();
+        started.Wait();
+        return error == 0 ? child : throw new LinuxException("posix_spawn", spec.Program, error);
+    }
+
+    /// <summary>Sends a signal to the child, or to its process group if <paramref name="group"/>; nothing if it was already reaped.</summary>
+    internal void Signal(int signal, bool group = false)
+    {
+        lock (_lock)
+        {
+            if (!_reaped)
+            {
+                _ = Libc.Kill(group ? -Pid : Pid, signal);
+            }
+        }
+    }
+
+    private unsafe void Live(ChildSpec spec, Action<int> started)
+    {
+        int error = Spawn(spec, out int pid);
+        Pid = pid;
+        started(error);
+        if (error != 0)
+        {
+            return;
+        }
+
+        int status = 0;
+        Libc.ResourceUsage usage = default;
+        // WNOWAIT first, so that the pid cannot be reused while a signal is being sent.
+        while (WaitWithoutReaping(pid) == Errno.EINTR)
+        {
+        }
+
+        lock (_lock)
+        {
+            _reaped = true;
+            while (Libc.Wait4(pid, &status, 0, &usage) < 0 && Errno.Last == Errno.EINTR)
+            {
+            }
+        }
+
+        _exit.SetResult(ChildExit.From(status, usage));
+    }
+
+    private static unsafe int WaitWithoutReaping(int pid)
+    {
+        const int Pid = 1, Exited = 4, NoWait = 0x01000000;
+        byte* info = stackalloc byte[128];
+        return Libc.WaitId(Pid, pid, info, Exited | NoWait) == 0 ? 0 : Errno.Last;
+    }
+
+    private static unsafe int Spawn(ChildSpec spec, out int pid)
+    {
+        // Opaque glibc types: posix_spawn_file_actions_t is 80 bytes, posix_spawnattr_t 336, sigset_t 128; generous buffers keep us safe.
+        byte* actions = stackalloc byte[512];
+        byte* attributes = stackalloc byte[1024];
+        byte* none = stackalloc byte[128];
+        byte* all = stackalloc byte[128];
+        new Span<byte>(none, 128).Clear();
+        new Span<byte>(all, 128).Fill(0xff);
+        using NativeStrings strings = new();
+        _ = Libc.SpawnFileActionsInit(actions);
+        _ = Libc.SpawnAttributesInit(attributes);
+        try
+        {
+            AddDescriptors(actions, spec);
+            const short SetGroup = 2, SetDefault = 4, SetMask = 8;
+            _ = Libc.SpawnAttributesSetMask(attributes, none);
+            _ = Libc.SpawnAttributesSetDefault(attributes, all);
+            _ = Libc.SpawnAttributesSetGroup(attributes, 0);
+            _ = Libc.SpawnAttributesSetFlags(attributes, (short)(SetDefault | SetMask | (spec.NewProcessGroup ? SetGroup : 0)));
+            int newPid = 0;
+            int error = Libc.PosixSpawn(&newPid, strings.Add(spec.Program), actions, attributes, strings.AddArray(spec.Argv), strings.AddArray(spec.Environment));
+            pid = newPid;
+            return error;
+        }
+        finally
+        {
+            _ = Libc.SpawnAttributesDestroy(attributes);
+            _ = Libc.SpawnFileActionsDestroy(actions);
+        }
+    }
+
+    /// <summary>Targets may collide with sources, so every source is first moved out of the way, to numbers that this program never reaches.</summary>
+    private static unsafe void AddDescriptors(byte* actions, ChildSpec spec)
+    {
+        const int Parking = 900;
+        int park = Parking;
+        foreach ((_, int parent) in spec.Descriptors)
+        {
+            _ = Libc.SpawnFileActionsAddDup2(actions, parent, park++);
+        }
+
+        park = Parking;
+        foreach ((int target, _) in spec.Descriptors)
+        {
+            _ = Libc.SpawnFileActionsAddDup2(actions, park, target);
+            _ = Libc.SpawnFileActionsAddClose(actions, park++);
+        }
+    }
+}

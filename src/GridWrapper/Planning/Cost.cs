@@ -1,0 +1,14 @@
+namespace GridWrapper.Planning;
+
+/// <summary>What a candidate is predicted to take before the payload can start.</summary>
+/// <param name="Bytes">Bytes to fetch over the network.</param>
+/// <param name="Requests">Requests to servers.</param>
+/// <param name="Files">Files to create on this node.</param>
+/// <param name="Seconds">Rough total time.</param>
+internal sealed record Cost(long Bytes, int Requests, long Files, double Seconds)
+{
+    internal static readonly Cost Nothing = new(0, 0, 0, 0);
+
+    public static Cost operator +(Cost left, Cost right) =>
+        new(left.Bytes + right.Bytes, left.Requests + right.Requests, left.Files + right.Files, left.Seconds + right.Seconds);
+}

@@ -1,0 +1,26 @@
+using GridWrapper.Images;
+
+namespace GridWrapper.Probing;
+
+/// <summary>A flattened image tree found in CVMFS (reference layout: .flat/XX/&lt;config digest&gt;).</summary>
+internal sealed record CvmfsImage
+{
+    public required string Repository { get; init; }
+
+    /// <summary>The .flat path, never the public name.</summary>
+    public required string FlatPath { get; init; }
+
+    /// <summary>The image ID that the path states.</summary>
+    public required Digest ConfigDigest { get; init; }
+
+    /// <summary>The public name through which it was found, null if found by digest directly.</summary>
+    public string? PublicName { get; init; }
+
+    /// <summary>The digest the public name points to, when that is another one than wanted ("stale").</summary>
+    public Digest? StaleName { get; init; }
+
+    public required Verification Verification { get; init; }
+
+    /// <summary>Environment, entry point and command read from the tree's .singularity.d, for use where the registry does not answer.</summary>
+    public ImageConfig? ConfigFromTree { get; init; }
+}

@@ -1,0 +1,30 @@
+namespace GridWrapper.Probing;
+
+/// <summary>What this node is and allows, each fact found by doing. Groups are filled on demand: what was not asked is Unknown("not asked").</summary>
+internal sealed record HostFacts
+{
+    public required NodeFacts Node { get; init; }
+
+    /// <summary>What the rootless launcher may do here.</summary>
+    public Fact<NamespaceFacts> Namespaces { get; init; } = new Fact<NamespaceFacts>.Unknown("not asked");
+
+    /// <summary>Container runtimes found, usable or not, best first.</summary>
+    public Fact<ImmutableArray<RuntimeFacts>> Runtimes { get; init; } = new Fact<ImmutableArray<RuntimeFacts>>.Unknown("not asked");
+
+    /// <summary>/cvmfs and the repositories asked about.</summary>
+    public Fact<CvmfsFacts> Cvmfs { get; init; } = new Fact<CvmfsFacts>.Unknown("not asked");
+
+    public ImmutableArray<SpaceFacts> Space { get; init; } = [];
+
+    /// <summary>Readable and writable /dev/fuse.</summary>
+    public Fact<string> FuseDevice { get; init; } = new Fact<string>.Unknown("not asked");
+
+    /// <summary>Device nodes of GPUs, by vendor.</summary>
+    public Fact<ImmutableArray<GpuFacts>> Gpus { get; init; } = new Fact<ImmutableArray<GpuFacts>>.Unknown("not asked");
+
+    /// <summary>Path or soname of libzstd on this node.</summary>
+    public Fact<string> Zstd { get; init; } = new Fact<string>.Unknown("not asked");
+
+    /// <summary>Proxy settings of the environment, credentials removed.</summary>
+    public ImmutableArray<string> Proxies { get; init; } = [];
+}

@@ -1,0 +1,21 @@
+using GridWrapper.Images;
+
+namespace GridWrapper.Probing;
+
+/// <summary>What a survey found about the wanted image: which places hold it, and what it is.</summary>
+internal sealed record ImageFacts
+{
+    public required ImageReference Reference { get; init; }
+
+    /// <summary>Manifest and configuration as the registry (or the local layout/archive) serves them.</summary>
+    public Fact<ResolvedImage> Resolved { get; init; } = new Fact<ResolvedImage>.Unknown("not asked");
+
+    /// <summary>The flattened tree in a CVMFS image repository.</summary>
+    public Fact<CvmfsImage> Cvmfs { get; init; } = new Fact<CvmfsImage>.Unknown("not asked");
+
+    /// <summary>What a path reference is: "directory", "sif", "squashfs".</summary>
+    public Fact<PathImage> AtPath { get; init; } = new Fact<PathImage>.Unknown("not asked");
+
+    /// <summary>DiffIDs of layers already in the node's cache.</summary>
+    public ImmutableHashSet<Digest> CachedLayers { get; init; } = [];
+}

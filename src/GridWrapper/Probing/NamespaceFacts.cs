@@ -1,0 +1,25 @@
+namespace GridWrapper.Probing;
+
+/// <summary>Result of doing a miniature container set-up in a throw-away child: per step null = works, else "step: ERRNO".</summary>
+internal sealed record NamespaceFacts
+{
+    /// <summary>User + mount namespace with an identity map and a private tmpfs: the minimum of the rootless launcher.</summary>
+    public required StepResult UserNamespace { get; init; }
+
+    /// <summary>Recursive bind of a directory.</summary>
+    public required StepResult Bind { get; init; }
+
+    /// <summary>Overlay of two lower directories with an upper, a file written, renamed and removed in it.</summary>
+    public required StepResult Overlay { get; init; }
+
+    /// <summary>Overlay accepts `userxattr` (whiteouts by user.overlay.* work).</summary>
+    public required StepResult OverlayUserXattr { get; init; }
+
+    /// <summary>A fresh /proc in an own pid namespace.</summary>
+    public required StepResult FreshProc { get; init; }
+
+    /// <summary>pivot_root into the new tree.</summary>
+    public required StepResult Pivot { get; init; }
+
+    public bool RootlessPossible => UserNamespace.Works && Bind.Works && Overlay.Works && Pivot.Works;
+}

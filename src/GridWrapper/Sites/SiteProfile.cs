@@ -1,0 +1,139 @@
+namespace GridWrapper.Sites;
+
+/// <summary>What a site decides about its nodes. JSON with comments; schema in site-configs/schema.json. Every member has a default, so `{ "name": "x" }` is a profile.</summary>
+internal sealed record SiteProfile
+{
+    public required string Name { get; init; }
+
+    public string Description { get; init; } = "";
+
+    public CvmfsPolicy Cvmfs { get; init; } = new();
+
+    /// <summary>Strategy names in the order of preference at equal cost; a strategy not named here is not used.</summary>
+    public ImmutableArray<string> Strategies { get; init; } = ["directory", "cvmfs-flat", "local", "registry"];
+
+    /// <summary>Launcher names in the order of preference; a launcher not named here is not used.</summary>
+    public ImmutableArray<string> Launchers { get; init; } = ["rootless", "apptainer"];
+
+    public CachePolicy Cache { get; init; } = new();
+
+    public RegistryPolicy Registries { get; init; } = new();
+
+    public ApptainerPolicy Apptainer { get; init; } = new();
+
+    /// <summary>Host paths that every payload sees.</summary>
+    public ImmutableArray<BindRule> Binds { get; init; } = [];
+
+    public EnvironmentPolicy Environment { get; init; } = new();
+
+    /// <summary>Between SIGTERM and SIGKILL to the payload. The pilot allows 10 s in all.</summary>
+    public double GraceSeconds { get; init; } = 8;
+
+    /// <summary>Wall-clock limit for payloads, null for none.</summary>
+    public double? MaxWallSeconds { get; init; }
+
+    /// <summary>"auto" (devices are given to payloads when the node has them), "on" (a node without is refused) or "off".</summary>
+    public string Gpu { get; init; } = "auto";
+
+    public PandaPolicy Panda { get; init; } = new();
+}
+
+/// <summary>How CVMFS is looked at and how far it is trusted.</summary>
+internal sealed record CvmfsPolicy
+{
+    public string Root { get; init; } = "/cvmfs";
+
+    /// <summary>Image repositories in DUCC layout, tried in this order.</summary>
+    public ImmutableArray<string> ImageRepositories { get; init; } = ["unpacked.cern.ch"];
+
+    /// <summary>Repositories that payloads need; touched before the launch so that autofs mounts them.</summary>
+    public ImmutableArray<string> Repositories { get; init; } = [];
+
+    /// <summary>Deadline for the first touch of a repository (a cold mount may need tens of seconds).</summary>
+    public double FirstTouchSeconds { get; init; } = 60;
+
+    /// <summary>Deadline for each later step.</summary>
+    public double StepSeconds { get; init; } = 15;
+
+    /// <summary>What to do when the name in CVMFS points to another image than the registry's: "refuse" or "accept".</summary>
+    public string StaleImages { get; init; } = "refuse";
+
+    /// <summary>What to do when the registry cannot be asked: "accept" or "refuse".</summary>
+    public string UnverifiedImages { get; init; } = "accept";
+
+    /// <summary>Whether plain copies or exports of a repository (no CVMFS client) are good enough: "accept" or "refuse".</summary>
+    public string Copies { get; init; } = "refuse";
+
+    /// <summary>Whether payloads see /cvmfs.</summary>
+    public bool BindIntoPayload { get; init; } = true;
+}
+
+/// <summary>Where the node's cache lies.</summary>
+internal sealed record CachePolicy
+{
+    /// <summary>Null: ${TMPDIR:-/tmp}/gridwrap-&lt;uid&gt;. May hold ${VAR} references to the environment.</summary>
+    public string? Directory { get; init; }
+}
+
+/// <summary>How registries are reached.</summary>
+internal sealed record RegistryPolicy
+{
+    /// <summary>host[:port] of registries spoken to without TLS; loopback registries need no entry.</summary>
+    public ImmutableArray<string> PlainHttp { get; init; } = [];
+
+    /// <summary>A docker config.json with credentials; --registry-config and REGISTRY_AUTH_FILE beat it.</summary>
+    public string? ConfigFile { get; init; }
+
+    /// <summary>A server that sends nothing for this long is given up.</summary>
+    public double StallSeconds { get; init; } = 30;
+}
+
+/// <summary>Which Apptainer or Singularity may be used, and how.</summary>
+internal sealed record ApptainerPolicy
+{
+    /// <summary>Programs tried before PATH.</summary>
+    public ImmutableArray<string> Programs { get; init; } = [];
+
+    /// <summary>Programs below the CVMFS root tried after PATH.</summary>
+    public ImmutableArray<string> CvmfsPrograms { get; init; } =
+        ["atlas.cern.ch/repo/containers/sw/apptainer/x86_64-el9/current/bin/apptainer", "oasis.opensciencegrid.org/mis/apptainer/current/bin/apptainer"];
+
+    /// <summary>Extra arguments put after `exec`.</summary>
+    public ImmutableArray<string> Options { get; init; } = [];
+}
+
+/// <summary>One host path shown to payloads.</summary>
+/// <param name="Source">Host path; ${VAR} of the environment is expanded.</param>
+/// <param name="Target">Path inside, null = same.</param>
+/// <param name="ReadOnly">Read-only inside, submounts included.</param>
+/// <param name="Optional">Left out silently where the source does not exist.</param>
+internal sealed record BindRule(string Source, string? Target = null, bool ReadOnly = true, bool Optional = true);
+
+/// <summary>Which variables of the caller's environment payloads see. Everything else is dropped.</summary>
+internal sealed record EnvironmentPolicy
+{
+    /// <summary>Names, or prefixes ending in '*'.</summary>
+    public ImmutableArray<string> Pass { get; init; } =
+        ["LANG", "LC_ALL", "TZ", "TERM", "PANDA_RESOURCE", "PandaID", "PanDA_TaskID", "PanDA_AttemptNr", "FRONTIER_SERVER", "FRONTIER_ID", "CMSSW_VERSION", "INDS",
+         "ATHENA_PROC_NUMBER", "ATHENA_CORE_NUMBER", "ROOT_TTREECACHE_SIZE", "ROOTCORE_NCPUS", "RUCIO_APPID", "MAKEFLAGS", "OMP_NUM_THREADS",
+         "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "NVIDIA_*"];
+
+    public ImmutableDictionary<string, string> Set { get; init; } = ImmutableDictionary<string, string>.Empty;
+
+    /// <summary>Whether the job's X.509 proxy is copied into the job directory as user_proxy and X509_CERT_DIR is shown, as the transform does.</summary>
+    public bool GiveProxy { get; init; }
+}
+
+/// <summary>The workload manager, for stand-alone use.</summary>
+internal sealed record PandaPolicy
+{
+    public string? Server { get; init; }
+
+    /// <summary>PanDA queue (site_name).</summary>
+    public string? Queue { get; init; }
+
+    public double HeartbeatSeconds { get; init; } = 1800;
+
+    /// <summary>How long the final update is retried before it is left in the spool.</summary>
+    public double FinalUpdateSeconds { get; init; } = 7200;
+}

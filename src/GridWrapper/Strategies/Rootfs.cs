@@ -1,0 +1,42 @@
+using GridWrapper.Images;
+
+namespace GridWrapper.Strategies;
+
+/// <summary>A root filesystem on this node, or the prediction of one (same type, so that a dry run shows what a run would use).</summary>
+internal sealed record Rootfs
+{
+    public required string Strategy { get; init; }
+
+    /// <summary>Absolute host directories, topmost layer first; one entry = a whole tree. Never modified by a launch.</summary>
+    public required ImmutableArray<string> LowerDirectories { get; init; }
+
+    /// <summary>Whiteouts are overlay's own with user.overlay.* attributes, so the overlay must be mounted with `userxattr`.</summary>
+    public bool UserXattr { get; init; }
+
+    /// <summary>Null where the image has none (a plain directory).</summary>
+    public ImageConfig? Config { get; init; }
+
+    /// <summary>Where each layer came from, for the report.</summary>
+    public ImmutableArray<LayerOrigin> Layers { get; init; } = [];
+
+    public TransferCounts Transfer { get; init; } = new();
+
+    public RootfsForm Form => LowerDirectories.Length == 1 ? RootfsForm.Tree : RootfsForm.Stack;
+}
+
+/// <summary>Origin of one layer.</summary>
+/// <param name="Digest">Digest of the blob as the manifest names it.</param>
+/// <param name="Source">"cvmfs", "cache", "registry" or "local".</param>
+internal sealed record LayerOrigin(Digest Digest, long SizeBytes, string Source);
+
+/// <summary>What moved while materialising.</summary>
+internal sealed record TransferCounts
+{
+    public long BytesFetched { get; init; }
+
+    public int Requests { get; init; }
+
+    public long BytesFromCache { get; init; }
+
+    public long BytesFromCvmfs { get; init; }
+}
