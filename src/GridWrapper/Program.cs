@@ -1,6 +1,36 @@
+using GridWrapper.Commands;
+using GridWrapper.Diagnostics;
+
 namespace GridWrapper;
 
+/// <summary>Parses, runs the command, maps an exception to an exit code. The only catch-all of the program.</summary>
 internal static class Program
 {
-    internal static int Main(string[] args) => args.Length;
+    internal static async Task<int> Main(string[] args)
+    {
+        if (args is ["__probe", ..])
+        {
+            return Probing.ProbeMain.Run(args[1..]);
+        }
+
+        string name = Path.GetFileName(Environment.GetCommandLineArgs()[0]);
+        try
+        {
+            return await CommandLine.RunAsync(WordOrder.Normalise(name, [.. args]));
+        }
+        catch (GridWrapperException e)
+        {
+            return ErrorReport.Print(e.Failure);
+        }
+        catch (OperationCanceledException)
+        {
+            return ErrorReport.Print(ErrorReport.Interrupted);
+        }
+#pragma warning disable CA1031 // the last resort: whatever else happens is a defect, and it is told as one
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            return ErrorReport.Print(ErrorReport.Defect(e));
+        }
+    }
 }

@@ -1,0 +1,59 @@
+namespace GridWrapper.Diagnostics;
+
+/// <summary>The end of stderr on a failure: the phrase that the PanDA pilot classifies by, where it has one, then one line of ours.</summary>
+internal static class ErrorReport
+{
+    /// <summary>A signal ended gridwrap before there was anything to end.</summary>
+    internal static Failure Interrupted { get; } = new()
+    {
+        Blame = Blame.Site,
+        Phase = Phase.Job,
+        Step = "interrupted",
+        PilotErrorCode = PilotError.SigTerm,
+        Message = "a signal ended the run before the payload started",
+        Retryable = true,
+        ExitCode = ExitCodes.SignalBase + 15,
+    };
+
+    internal static Failure Defect(Exception e) => new()
+    {
+        Blame = Blame.GridWrap,
+        Phase = Phase.Job,
+        Step = "unexpected",
+        PilotErrorCode = PilotError.PayloadExecutionException,
+        Message = $"{e.GetType().Name}: {e.Message}. This is a defect of gridwrap: please report it with the lines that follow.{System.Environment.NewLine}{e.StackTrace}",
+    };
+
+    /// <returns>The exit code of the failure.</returns>
+    internal static int Print(Failure failure)
+    {
+        TextWriter stderr = Console.Error;
+        if (Phrase(failure.PilotErrorCode) is { } phrase)
+        {
+            stderr.WriteLine(phrase);
+        }
+
+        stderr.WriteLine(Line(failure));
+        return failure.ExitCode;
+    }
+
+    /// <summary>gridwrap: &lt;blame&gt;: &lt;message&gt; [step=… errno=… pilot=…]</summary>
+    internal static string Line(Failure failure)
+    {
+        string errno = failure.Errno is null ? "" : $" errno={failure.Errno}";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"gridwrap: {failure.Blame.ToString().ToLowerInvariant()}: {failure.Message} [step={failure.Step}{errno} pilot={failure.PilotErrorCode}]");
+    }
+
+    /// <summary>What pilot3 looks for in a transform's stderr (its error map); null where it has no phrase.</summary>
+    private static string? Phrase(int pilotErrorCode) => pilotErrorCode switch
+    {
+        PilotError.UserNamespaceFailed => "Failed to create user namespace",
+        PilotError.ContainerBindFailure => "Not mounting requested bind point",
+        PilotError.ContainerImageMountFailure => "Failed to mount image",
+        PilotError.ApptainerNotInstalled => "Apptainer is not installed",
+        PilotError.NoLocalSpace => "No space left on device",
+        _ => null,
+    };
+}

@@ -1,0 +1,84 @@
+using GridWrapper.Diagnostics;
+using GridWrapper.Launching;
+using GridWrapper.Strategies;
+
+namespace GridWrapper.Planning;
+
+/// <summary>Puts every strategy beside every launcher and orders what is usable. Pure: the same facts give the same plan.</summary>
+internal static class Planner
+{
+    /// <param name="input">All that is known.</param>
+    /// <param name="strategies">Every strategy of this build; those the profile does not name are refused, not left out.</param>
+    /// <param name="launchers">Every launcher of this build, likewise.</param>
+    internal static RunPlan Plan(PlanInput input, ImmutableArray<IRootfsStrategy> strategies, ImmutableArray<ILauncher> launchers)
+    {
+        IEnumerable<Candidate> candidates =
+            from launcher in launchers
+            let launcherVerdict = Allowed(input.ForcedLauncher, input.Site.Launchers, launcher.Name, "launcher") ?? launcher.Judge(input)
+            from strategy in strategies
+            let strategyVerdict = Allowed(input.ForcedStrategy, input.Site.Strategies, strategy.Name, "strategy") ?? strategy.Judge(input, launcher.Form)
+            select new Candidate(strategy.Name, launcher.Name, Combine(strategyVerdict, launcherVerdict));
+        return new RunPlan([.. candidates
+            .OrderBy(c => c.IsUsable ? 0 : 1)
+            .ThenBy(c => IsNotApplicable(c) ? 1 : 0)
+            .ThenBy(c => Rank(input.Site.Launchers, c.Launcher))
+            .ThenBy(c => c.Cost.Seconds)
+            .ThenBy(c => Rank(input.Site.Strategies, c.Strategy))]);
+    }
+
+    /// <summary>Why nothing is usable, as the failure of the whole run.</summary>
+    internal static Failure Explain(RunPlan plan, PlanInput input)
+    {
+        ImmutableArray<Candidate> telling = [.. plan.Candidates.Where(c => !IsNotApplicable(c))];
+        if (telling.IsEmpty)
+        {
+            telling = plan.Candidates;
+        }
+
+        Verdict.Refused first = (Verdict.Refused)telling.Select(c => c.Verdict).OrderBy(v => ((Verdict.Refused)v).NotApplicable ? 1 : 0).First();
+        IEnumerable<string> reasons = telling.Select(c => (c.Strategy, c.Launcher, c.Verdict.Reason))
+            .GroupBy(r => r.Reason).Select(g => $"{Names(g)}: {g.Key}");
+        bool retryable = telling.Any(c => c.Verdict is Verdict.Refused { Retryable: true });
+        return new Failure
+        {
+            Blame = first.Blame,
+            Phase = Phase.Plan,
+            Step = "choose-strategy",
+            Errno = first.Errno,
+            PilotErrorCode = first.PilotErrorCode,
+            Message = $"no way to run {input.Image.Reference} on this node. {string.Join("; ", reasons)}",
+            Retryable = retryable,
+            ExitCode = retryable && first.Blame is Blame.Site or Blame.Cvmfs ? ExitCodes.TryElsewhere : ExitCodes.CannotRun,
+        };
+    }
+
+    private static string Names(IEnumerable<(string Strategy, string Launcher, string Reason)> group) =>
+        string.Join(", ", group.Select(g => $"{g.Strategy}+{g.Launcher}"));
+
+    private static bool IsNotApplicable(Candidate candidate) => candidate.Verdict is Verdict.Refused { NotApplicable: true };
+
+    private static Verdict Combine(Verdict strategy, Verdict launcher) => (strategy, launcher) switch
+    {
+        (Verdict.Refused { NotApplicable: true }, _) => strategy,
+        (_, Verdict.Refused) => launcher,
+        (Verdict.Refused, _) => strategy,
+        (Verdict.Usable s, Verdict.Usable l) => Verdict.Yes(s.Cost + l.Cost, s.Reason),
+        _ => throw new System.Diagnostics.UnreachableException(),
+    };
+
+    private static Verdict? Allowed(string? forced, ImmutableArray<string> allowed, string name, string kind)
+    {
+        if (forced is not null)
+        {
+            return forced == name ? null : Verdict.DoesNotApply($"another {kind} is forced: {forced}");
+        }
+
+        return allowed.Contains(name) ? null : Verdict.DoesNotApply($"the site profile does not list this {kind}");
+    }
+
+    private static int Rank(ImmutableArray<string> order, string name)
+    {
+        int index = order.IndexOf(name);
+        return index < 0 ? int.MaxValue : index;
+    }
+}

@@ -1,0 +1,6 @@
+using GridWrapper.Diagnostics;
+
+namespace GridWrapper.Running;
+
+/// <summary>One candidate tried: how far it came and, where it failed, why. The successful one is the last.</summary>
+internal sealed record Attempt(string Strategy, string Launcher, Phase Phase, double Seconds, Failure? Failure);

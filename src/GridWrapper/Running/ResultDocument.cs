@@ -1,0 +1,187 @@
+using GridWrapper.Diagnostics;
+using GridWrapper.Images;
+using GridWrapper.Launching;
+using GridWrapper.Outputs;
+using GridWrapper.Planning;
+using GridWrapper.Probing;
+using GridWrapper.Strategies;
+using Newtonsoft.Json.Linq;
+
+namespace GridWrapper.Running;
+
+/// <summary>gridwrap-result.json: the account of a run for machines. Schema: docs/schemas/gridwrap-result.schema.json. Pure.</summary>
+internal static class ResultDocument
+{
+    internal static JObject Create(JobOutcome outcome)
+    {
+        ImageOutcome? image = outcome.Image;
+        return new JObject
+        {
+            ["schemaVersion"] = 1,
+            ["gridwrapVersion"] = ProductVersion.Number,
+            ["node"] = image is null ? null : Node(image.Input.Host.Node),
+            ["job"] = new JObject { ["pandaId"] = outcome.PandaId, ["taskId"] = outcome.Job?.TaskId, ["attempt"] = outcome.Attempt },
+            ["image"] = image is null ? null : Image(image.Input.Image, image.Rootfs, image.Plan),
+            ["plan"] = image is null ? null : Plan(image.Plan),
+            ["attempts"] = new JArray(image?.Attempts.Select(Attempt) ?? []),
+            ["payload"] = image?.Result is { } result ? Payload(result) : null,
+            ["outputs"] = new JArray(outcome.Outputs.Files.Select(Output)),
+            ["missingOutputs"] = new JArray(outcome.Outputs.Missing),
+            ["timings"] = Times(outcome.Timings),
+            ["transfer"] = Transfer(image?.Rootfs?.Transfer ?? new TransferCounts()),
+            ["failure"] = outcome.Failure is { } failure ? Describe(failure) : null,
+            ["reporting"] = outcome.Reporting is { } r
+                ? new JObject { ["server"] = r.Server, ["lastState"] = r.LastState, ["updates"] = r.Updates, ["pending"] = r.Pending }
+                : null,
+        };
+    }
+
+    internal static JObject Image(ImageFacts facts, Rootfs? rootfs, RunPlan plan)
+    {
+        ResolvedImage? resolved = facts.Resolved.IsKnown(out ResolvedImage known) ? known : null;
+        CvmfsImage? cvmfs = facts.Cvmfs.IsKnown(out CvmfsImage found) ? found : null;
+        bool fromCvmfs = (rootfs?.Strategy ?? plan.Chosen?.Strategy) == "cvmfs-flat";
+        Digest? config = fromCvmfs ? cvmfs?.ConfigDigest : resolved?.Manifest.Config.Digest;
+        return new JObject
+        {
+            ["reference"] = facts.Reference.ToString(),
+            ["resolved"] = Resolved(facts.Reference, resolved),
+            ["manifestDigest"] = resolved?.Manifest.Digest.ToString(),
+            ["configDigest"] = config?.ToString(),
+            ["platform"] = (resolved?.Config.Platform ?? rootfs?.Config?.Platform)?.ToString(),
+            ["verified"] = Verified(fromCvmfs, cvmfs, resolved),
+            ["layers"] = new JArray((rootfs?.Layers ?? []).Select(l =>
+                new JObject { ["digest"] = l.Digest.ToString(), ["sizeBytes"] = l.SizeBytes, ["source"] = l.Source })),
+        };
+    }
+
+    internal static JObject Plan(RunPlan plan) => new()
+    {
+        ["chosen"] = plan.Chosen is { } chosen ? new JObject { ["strategy"] = chosen.Strategy, ["launcher"] = chosen.Launcher } : null,
+        ["candidates"] = new JArray(plan.Candidates.Select(c => new JObject
+        {
+            ["strategy"] = c.Strategy,
+            ["launcher"] = c.Launcher,
+            ["usable"] = c.IsUsable,
+            ["cost"] = c.IsUsable
+                ? new JObject { ["bytes"] = c.Cost.Bytes, ["requests"] = c.Cost.Requests, ["files"] = c.Cost.Files, ["seconds"] = Math.Round(c.Cost.Seconds, 3) }
+                : null,
+            ["reason"] = c.Verdict.Reason,
+        })),
+    };
+
+    internal static JObject Describe(Failure failure) => new()
+    {
+        ["blame"] = Lower(failure.Blame),
+        ["phase"] = Lower(failure.Phase),
+        ["step"] = failure.Step,
+        ["errno"] = failure.Errno,
+        ["pilotErrorCode"] = failure.PilotErrorCode,
+        ["message"] = failure.Message,
+        ["retryable"] = failure.Retryable,
+    };
+
+    internal static string Lower<T>(T value)
+        where T : struct, Enum => value.ToString().ToLowerInvariant();
+
+    internal static string StopReasonName(StopReason reason) => reason switch
+    {
+        StopReason.None => "none",
+        StopReason.Timeout => "timeout",
+        StopReason.Cancelled => "cancelled",
+        StopReason.LostHeartbeat => "lost-heartbeat",
+        StopReason.Memory => "memory",
+        StopReason.Looping => "looping",
+        _ => throw new System.Diagnostics.UnreachableException(),
+    };
+
+    private static JObject Node(NodeFacts node) => new()
+    {
+        ["hostName"] = node.HostName,
+        ["operatingSystem"] = node.OperatingSystem,
+        ["kernel"] = node.Kernel,
+        ["architecture"] = node.Architecture,
+        ["cpuLevel"] = node.CpuLevel,
+        ["cpuModel"] = node.CpuModel,
+        ["cores"] = node.Cores,
+        ["memoryBytes"] = node.MemoryBytes,
+        ["memoryLimitBytes"] = node.MemoryLimitBytes,
+        ["uid"] = node.Uid,
+        ["gid"] = node.Gid,
+    };
+
+    private static string? Resolved(ImageReference reference, ResolvedImage? resolved) => (reference, resolved) switch
+    {
+        (ImageReference.InRegistry r, { } found) => (r with { Tag = null, Digest = found.Manifest.Digest }).ToString(),
+        (ImageReference.AtPath path, _) => path.Path,
+        (_, null) => null,
+        _ => reference.ToString(),
+    };
+
+    /// <summary>What was pulled by digest is verified by construction; a directory has nothing to be verified against.</summary>
+    private static string Verified(bool fromCvmfs, CvmfsImage? cvmfs, ResolvedImage? resolved)
+    {
+        if (fromCvmfs && cvmfs is not null)
+        {
+            return Lower(cvmfs.Verification);
+        }
+
+        return resolved is null ? "unverified" : "verified";
+    }
+
+    private static JObject Attempt(Attempt attempt) => new()
+    {
+        ["strategy"] = attempt.Strategy,
+        ["launcher"] = attempt.Launcher,
+        ["phase"] = Lower(attempt.Phase),
+        ["step"] = attempt.Failure?.Step,
+        ["errno"] = attempt.Failure?.Errno,
+        ["blame"] = attempt.Failure is { } failure ? Lower(failure.Blame) : null,
+        ["message"] = attempt.Failure?.Message,
+        ["seconds"] = Math.Round(attempt.Seconds, 3),
+    };
+
+    private static JObject Payload(RunResult result) => new()
+    {
+        ["exitCode"] = result.ExitCode,
+        ["signal"] = result.Signal,
+        ["startedAt"] = Iso(result.StartedAt),
+        ["endedAt"] = Iso(result.EndedAt),
+        ["wallSeconds"] = Math.Round(result.WallSeconds, 3),
+        ["cpuSeconds"] = Math.Round(result.CpuSeconds, 3),
+        ["maxRssBytes"] = result.MaxRssBytes,
+        ["oomKilled"] = result.OomKilled,
+        ["stopReason"] = StopReasonName(result.StopReason),
+    };
+
+    private static string Iso(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
+
+    private static JObject Output(OutputFile file) => new()
+    {
+        ["name"] = file.Name,
+        ["lfn"] = file.Lfn,
+        ["sizeBytes"] = file.SizeBytes,
+        ["adler32"] = file.Adler32,
+        ["guid"] = file.Guid,
+        ["url"] = file.Url,
+    };
+
+    private static JObject Times(Timings t) => new()
+    {
+        ["probe"] = Math.Round(t.Probe, 3),
+        ["resolve"] = Math.Round(t.Resolve, 3),
+        ["materialise"] = Math.Round(t.Materialise, 3),
+        ["launch"] = Math.Round(t.Launch, 3),
+        ["payload"] = Math.Round(t.Payload, 3),
+        ["outputs"] = Math.Round(t.Outputs, 3),
+        ["report"] = Math.Round(t.Report, 3),
+    };
+
+    private static JObject Transfer(TransferCounts t) => new()
+    {
+        ["bytesFetched"] = t.BytesFetched,
+        ["requests"] = t.Requests,
+        ["bytesFromCache"] = t.BytesFromCache,
+        ["bytesFromCvmfs"] = t.BytesFromCvmfs,
+    };
+}

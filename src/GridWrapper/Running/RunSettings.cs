@@ -1,0 +1,54 @@
+using GridWrapper.Launching;
+using GridWrapper.Sites;
+
+namespace GridWrapper.Running;
+
+/// <summary>What the command line, the environment and the profile decided together; paths absolute, nothing left to look up.</summary>
+internal sealed record RunSettings
+{
+    public required SiteProfile Site { get; init; }
+
+    public required string CacheDirectory { get; init; }
+
+    /// <summary>The job directory.</summary>
+    public required string WorkDirectory { get; init; }
+
+    /// <summary>The caller's environment.</summary>
+    public required ImmutableDictionary<string, string> Environment { get; init; }
+
+    public string? ForcedStrategy { get; init; }
+
+    public string? ForcedLauncher { get; init; }
+
+    public TimeSpan? Timeout { get; init; }
+
+    public ImmutableArray<BindMount> Binds { get; init; } = [];
+
+    public ImmutableArray<KeyValuePair<string, string>> PayloadEnvironment { get; init; } = [];
+
+    public string? InitialDirectory { get; init; }
+
+    /// <summary>auto, on or off.</summary>
+    public string Gpu { get; init; } = "auto";
+
+    public bool Writable { get; init; }
+
+    /// <summary>"oci", "singularity", or null: the command line's own style decides.</summary>
+    public string? Personality { get; init; }
+
+    public string? RegistryConfig { get; init; }
+
+    public bool DryRun { get; init; }
+
+    public bool Json { get; init; }
+
+    /// <summary>Workload manager to report to, null for none.</summary>
+    public string? Server { get; init; }
+
+    public string? Queue { get; init; }
+
+    public string? StageOut { get; init; }
+
+    /// <summary>Path of the result document, null = default of the command.</summary>
+    public string? ResultFile { get; init; }
+}
