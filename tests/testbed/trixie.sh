@@ -10,7 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/common.sh"
 
 # Raise it when the contents change: trees of another recipe are made anew.
-readonly recipe=1
+readonly recipe=2
 readonly packages=ca-certificates,containernetworking-plugins,e2fsprogs,fakeroot,fuse-overlayfs,fuse3,libseccomp2,libsqlite3-0,procps,squashfs-tools,squashfuse,uidmap
 readonly tree=$testbed_base/trixie
 readonly partial=$testbed_base/trixie.partial
@@ -45,6 +45,7 @@ configure() {
     printf 'Package: *\nPin: release n=sid\nPin-Priority: 1\n' >"$partial/etc/apt/preferences.d/sid"
     # The tree trusts and reaches the mirror as the host does (a frozen mirror has expired Release files, a site a proxy).
     apt-config dump | grep -E '^Acquire::(Check-|https?::Proxy)' >"$partial/etc/apt/apt.conf.d/90host" || true
+    ln -sfn ../proc/self/mounts "$partial/etc/mtab"
     printf '127.0.0.1 localhost\n' >"$partial/etc/hosts"
     printf '%s:x:%d:%d::/home/%s:/bin/bash\n' "$testbed_user" "$testbed_uid" "$testbed_uid" "$testbed_user" >>"$partial/etc/passwd"
     printf '%s:x:%d:\n' "$testbed_user" "$testbed_uid" >>"$partial/etc/group"
