@@ -5,7 +5,8 @@
 #   DIR/layout       OCI image layout with the tags gzip, zstd, plain (one image, three packings of its layers),
 #                    platforms (index: linux/arm64, and linux/amd64 = gzip) and multi (platforms with an attestation
 #                    manifest of unknown/unknown added, as BuildKit does)
-#   DIR/oci.tar      the gzip image as an oci-archive; DIR/docker.tar: as a docker-archive, testbed/image:latest
+#   DIR/oci.tar      the gzip image as an oci-archive, DIR/docker.tar as a docker-archive; testbed/image:latest in both
+#                    (skopeo writes times into oci.tar: its bytes differ from build to build)
 #   DIR/rootfs       the image unpacked by umoci; owned by UID with --owner (root only), otherwise as root or the caller
 #   DIR/expected     that tree, one entry a line, sorted: TYPE MODE SIZE SHA256-or-dash PATH [-> TARGET]; TYPE is f, d or l,
 #                    directories and links have size 0
