@@ -1,0 +1,71 @@
+using System.CommandLine;
+using GridWrapper.Diagnostics;
+using GridWrapper.Launching;
+using GridWrapper.Running;
+
+namespace GridWrapper.Commands;
+
+/// <summary>`gridwrap exec IMAGE [--] CMD…` and `gridwrap shell IMAGE`.</summary>
+internal static class ExecCommand
+{
+    internal static Command Create(string name)
+    {
+        Argument<string> image = new("IMAGE") { Description = "docker://HOST/PATH[:TAG][@DIGEST], oci:DIR, oci-archive:FILE, docker-archive:FILE, a directory" };
+        Argument<string[]> words = new("CMD") { Description = "command and its arguments", Arity = ArgumentArity.ZeroOrMore };
+        Command command = new(name, name == "exec"
+            ? "Run a command in an image. Example: gridwrap exec alpine:3.20 -- cat /etc/os-release"
+            : "Open /bin/sh in an image. Example: gridwrap shell alpine:3.20");
+        command.Arguments.Add(image);
+        if (name == "exec")
+        {
+            command.Arguments.Add(words);
+        }
+
+        foreach (Option option in GlobalOptions.Common.Concat(GlobalOptions.Planning).Concat(GlobalOptions.Launching))
+        {
+            command.Options.Add(option);
+        }
+
+        command.SetAction((parsed, ct) => RunAsync(
+            SettingsReader.Read(parsed),
+            parsed.GetRequiredValue(image),
+            name == "shell" ? ["/bin/sh"] : [.. parsed.GetValue(words) ?? []],
+            ct));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(RunSettings settings, string image, ImmutableArray<string> words, CancellationToken ct)
+    {
+        using Composition parts = Composition.Create(settings);
+        ExecRun run = new(parts, settings);
+        if (settings.DryRun)
+        {
+            await DryRunOutput.PrintAsync(await run.DryRunAsync(image, words, ct), settings.Json, ct);
+            return 0;
+        }
+
+        using SignalForwarding signals = new();
+        ImageOutcome outcome = await run.RunAsync(image, words, signals.Stop, signals.Cancelled);
+        return outcome switch
+        {
+            { Failure: { } failure } => ErrorReport.Print(failure),
+            { Result: { } result } => Ended(result),
+            _ => throw new System.Diagnostics.UnreachableException(),
+        };
+    }
+
+    private static int Ended(RunResult result)
+    {
+        if (result.StopReason == StopReason.Timeout)
+        {
+            Console.Error.WriteLine("gridwrap: user: the payload was ended because its time limit passed [step=timeout pilot=1213]");
+        }
+
+        if (result.ExecErrno is { } errno)
+        {
+            Console.Error.WriteLine($"gridwrap: image: the command could not be executed in the image: {errno} [step=exec errno={errno} pilot={PilotError.PayloadExecutionFailure}]");
+        }
+
+        return result.ExitCode;
+    }
+}

@@ -1,0 +1,138 @@
+using System.Collections;
+using System.CommandLine;
+using GridWrapper.Diagnostics;
+using GridWrapper.Launching;
+using GridWrapper.Linux;
+using GridWrapper.Running;
+using GridWrapper.Sites;
+
+namespace GridWrapper.Commands;
+
+/// <summary>Options beat the environment, which beats the site profile, which beats the defaults. All faults of the options are reported together.</summary>
+internal static class SettingsReader
+{
+    internal static RunSettings Read(ParseResult parsed)
+    {
+        ImmutableDictionary<string, string> environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .ToImmutableDictionary(e => (string)e.Key, e => (string?)e.Value ?? "", StringComparer.Ordinal);
+        SiteProfile site = WithEnvironment(SiteProfiles.Load(parsed.GetValue(GlobalOptions.Site), environment), environment);
+        List<string> faults = [];
+        string here = Environment.CurrentDirectory;
+        RunSettings settings = new()
+        {
+            Site = site,
+            Environment = environment,
+            CacheDirectory = Path.GetFullPath(CacheDirectory(parsed.GetValue(GlobalOptions.Cache), environment, site), here),
+            WorkDirectory = Path.GetFullPath(Value(parsed, GlobalOptions.WorkDirectory) ?? here, here),
+            ForcedStrategy = OneOf(Value(parsed, GlobalOptions.Strategy), Composition.StrategyNames, "--strategy", faults),
+            ForcedLauncher = OneOf(Value(parsed, GlobalOptions.Launcher), Composition.LauncherNames, "--launcher", faults),
+            Timeout = Seconds(parsed, faults) ?? (site.MaxWallSeconds is { } limit ? TimeSpan.FromSeconds(limit) : null),
+            Binds = [.. (Value(parsed, GlobalOptions.Bind) ?? []).SelectMany(b => Bind(b, here, faults))],
+            PayloadEnvironment = [.. (Value(parsed, GlobalOptions.Env) ?? []).SelectMany(e => Assignment(e, faults))],
+            InitialDirectory = Absolute(Value(parsed, GlobalOptions.InitialDirectory), "--pwd", faults),
+            Gpu = OneOf(Value(parsed, GlobalOptions.Gpu), ["auto", "on", "off"], "--gpu", faults) ?? site.Gpu,
+            Writable = Value(parsed, GlobalOptions.Writable),
+            Personality = OneOf(Value(parsed, GlobalOptions.Personality), ["oci", "singularity"], "--personality", faults),
+            RegistryConfig = Value(parsed, GlobalOptions.RegistryConfig) is { } file ? Path.GetFullPath(file, here) : null,
+            DryRun = Value(parsed, GlobalOptions.DryRun),
+            Json = Value(parsed, GlobalOptions.Json),
+            Server = Value(parsed, GlobalOptions.NoReport) ? null : ServerUrl(Value(parsed, GlobalOptions.Server) ?? site.Panda.Server, faults),
+            Queue = Value(parsed, GlobalOptions.Queue) ?? site.Panda.Queue ?? environment.GetValueOrDefault("PILOT_SITENAME"),
+            StageOut = Value(parsed, GlobalOptions.StageOut) is { } target && !target.Contains("://", StringComparison.Ordinal)
+                ? Path.GetFullPath(target, here)
+                : Value(parsed, GlobalOptions.StageOut),
+            ResultFile = Value(parsed, GlobalOptions.Result) is { } result ? Path.GetFullPath(result, here) : null,
+        };
+        if (!Directory.Exists(settings.WorkDirectory))
+        {
+            faults.Add($"--workdir {settings.WorkDirectory} is not a directory");
+        }
+
+        return faults.Count == 0 ? settings : throw GridWrapperException.BadInput("command-line", $"the command line is wrong: {string.Join("; ", faults)}");
+    }
+
+    private static T? Value<T>(ParseResult parsed, Option<T> option) =>
+        parsed.CommandResult.Command.Options.Contains(option) ? parsed.GetValue(option) : default;
+
+    private static SiteProfile WithEnvironment(SiteProfile site, ImmutableDictionary<string, string> environment)
+    {
+        string? root = NotEmpty(environment.GetValueOrDefault("GRIDWRAP_CVMFS_ROOT")) ?? NotEmpty(environment.GetValueOrDefault("CVMFS_MOUNT_DIR"));
+        return root is null ? site : site with { Cvmfs = site.Cvmfs with { Root = root.Length > 1 ? root.TrimEnd('/') : root } };
+    }
+
+    private static string CacheDirectory(string? option, ImmutableDictionary<string, string> environment, SiteProfile site) =>
+        NotEmpty(option)
+        ?? NotEmpty(environment.GetValueOrDefault("GRIDWRAP_CACHE"))
+        ?? NotEmpty(SiteProfiles.Expand(site.Cache.Directory, environment))
+        ?? Path.Combine(NotEmpty(environment.GetValueOrDefault("TMPDIR")) ?? "/tmp", string.Create(CultureInfo.InvariantCulture, $"gridwrap-{Libc.GetUid()}"));
+
+    private static string? NotEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;
+
+    private static TimeSpan? Seconds(ParseResult parsed, List<string> faults)
+    {
+        double? seconds = Value(parsed, GlobalOptions.Timeout);
+        if (seconds is null or (> 0 and < 1e8))
+        {
+            return seconds is { } s ? TimeSpan.FromSeconds(s) : null;
+        }
+
+        faults.Add($"--timeout {seconds}: a positive number of seconds is expected");
+        return null;
+    }
+
+    private static string? OneOf(string? value, ImmutableArray<string> names, string option, List<string> faults)
+    {
+        if (value is not null && !names.Contains(value))
+        {
+            faults.Add($"{option} {value}: expected one of {string.Join(", ", names)}");
+        }
+
+        return value;
+    }
+
+    private static string? Absolute(string? path, string option, List<string> faults)
+    {
+        if (path is not null && !path.StartsWith('/'))
+        {
+            faults.Add($"{option} {path}: an absolute path inside the image is expected");
+        }
+
+        return path;
+    }
+
+    /// <summary>SRC[:DST[:ro|rw]]; several separated by commas are not accepted, the option repeats. A source named by the user must exist.</summary>
+    private static IEnumerable<BindMount> Bind(string text, string here, List<string> faults)
+    {
+        string[] parts = text.Split(':');
+        if (parts.Length > 3 || parts[0].Length == 0 || (parts.Length == 3 && parts[2] is not ("ro" or "rw")) || (parts.Length > 1 && !parts[1].StartsWith('/')))
+        {
+            faults.Add($"--bind {text}: expected SRC[:DST[:ro]] with an absolute DST");
+            yield break;
+        }
+
+        string source = Path.GetFullPath(parts[0], here);
+        yield return new BindMount(source, parts.Length > 1 ? parts[1] : source, parts.Length == 3 && parts[2] == "ro", Optional: false);
+    }
+
+    private static IEnumerable<KeyValuePair<string, string>> Assignment(string text, List<string> faults)
+    {
+        int equals = text.IndexOf('=', StringComparison.Ordinal);
+        if (equals < 1)
+        {
+            faults.Add($"--env {text}: expected KEY=VALUE");
+            yield break;
+        }
+
+        yield return new KeyValuePair<string, string>(text[..equals], text[(equals + 1)..]);
+    }
+
+    private static string? ServerUrl(string? text, List<string> faults)
+    {
+        if (text is not null && (!Uri.TryCreate(text, UriKind.Absolute, out Uri? url) || url.Scheme is not ("http" or "https")))
+        {
+            faults.Add($"--server {text}: expected a URL such as https://pandaserver.cern.ch:25443");
+        }
+
+        return text;
+    }
+}

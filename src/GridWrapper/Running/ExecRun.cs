@@ -1,0 +1,45 @@
+using GridWrapper.Images;
+using GridWrapper.Launching;
+using GridWrapper.Strategies;
+
+namespace GridWrapper.Running;
+
+/// <summary>One command in one image, without a job around it.</summary>
+internal sealed class ExecRun(Composition parts, RunSettings settings)
+{
+    internal async Task<ImageOutcome> RunAsync(string image, ImmutableArray<string> words, StopSource stop, CancellationToken ct)
+    {
+        ImageReference reference = ImageReferenceParser.Parse(image, settings.WorkDirectory);
+        Prepared prepared = await parts.Surveyor.PrepareAsync(reference, ct);
+        if (prepared.Plan.Chosen is null)
+        {
+            return await parts.Runner.RunAsync(prepared, _ => throw new System.Diagnostics.UnreachableException(), Control(stop), ct);
+        }
+
+        CacheDirectory.Ensure(settings.CacheDirectory);
+        using ScratchDirectory scratch = ScratchDirectory.Create(settings.CacheDirectory);
+        return await parts.Runner.RunAsync(prepared, rootfs => Compose(prepared, rootfs, words, scratch.Path), Control(stop), ct);
+    }
+
+    /// <summary>The same plan and the same launch, printed instead of executed.</summary>
+    internal async Task<DryRun> DryRunAsync(string image, ImmutableArray<string> words, CancellationToken ct)
+    {
+        ImageReference reference = ImageReferenceParser.Parse(image, settings.WorkDirectory);
+        Prepared prepared = await parts.Surveyor.PrepareAsync(reference, ct);
+        string scratch = ScratchDirectory.Name(settings.CacheDirectory);
+        LaunchSpec? launch = parts.PredictLaunch(prepared, rootfs => Compose(prepared, rootfs, words, scratch));
+        return new DryRun(null, launch is { Operations.IsEmpty: false } ? launch.Argv : words, prepared, launch, []);
+    }
+
+    private RunControl Control(StopSource stop) => new() { Grace = TimeSpan.FromSeconds(settings.Site.GraceSeconds), Timeout = settings.Timeout, Stop = stop };
+
+    private LaunchRequest Compose(Prepared prepared, Rootfs rootfs, ImmutableArray<string> words, string scratch) =>
+        LaunchComposer.Compose(settings, prepared.Input, rootfs, scratch) with
+        {
+            Command = words,
+            UseEntrypoint = words.IsEmpty || settings.Personality == "oci",
+            InitialDirectory = settings.InitialDirectory ?? (settings.Personality == "singularity" ? settings.WorkDirectory : null),
+            Interactive = Linux.Libc.IsTerminal(0) != 0,
+            Environment = LaunchComposer.Environment(settings, []),
+        };
+}

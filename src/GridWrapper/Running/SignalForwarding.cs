@@ -1,0 +1,58 @@
+using System.Runtime.InteropServices;
+using GridWrapper.Launching;
+using GridWrapper.Linux;
+
+namespace GridWrapper.Running;
+
+/// <summary>
+/// Turns signals to this process into requests: before the payload runs they cancel the preparation, while it runs they are forwarded to it.
+/// TERM, INT, HUP and QUIT ask for the end; USR1, USR2, CONT and WINCH are only handed on.
+/// </summary>
+internal sealed class SignalForwarding : IDisposable
+{
+    private readonly CancellationTokenSource _cancel = new();
+    private readonly List<PosixSignalRegistration> _registrations = [];
+
+    internal SignalForwarding()
+    {
+        foreach (int signal in (int[])[Libc.SIGTERM, Libc.SIGINT, Libc.SIGHUP, Libc.SIGQUIT])
+        {
+            Register(signal, ends: true);
+        }
+
+        foreach (int signal in (int[])[Libc.SIGUSR1, Libc.SIGUSR2, Libc.SIGCONT, Libc.SIGWINCH])
+        {
+            Register(signal, ends: false);
+        }
+    }
+
+    internal StopSource Stop { get; } = new();
+
+    /// <summary>Cancelled by the first ending signal. What still must be done after it (report, clean up) does not listen to it.</summary>
+    internal CancellationToken Cancelled => _cancel.Token;
+
+    public void Dispose()
+    {
+        foreach (PosixSignalRegistration registration in _registrations)
+        {
+            registration.Dispose();
+        }
+
+        _cancel.Dispose();
+    }
+
+    private void Register(int signal, bool ends) =>
+        _registrations.Add(PosixSignalRegistration.Create((PosixSignal)signal, context =>
+        {
+            context.Cancel = true;
+            if (ends)
+            {
+                Stop.RequestStop(StopReason.Cancelled, signal);
+                _cancel.Cancel();
+            }
+            else
+            {
+                Stop.Forward(signal);
+            }
+        }));
+}
