@@ -40,7 +40,7 @@ internal static class ExecCommand
         ExecRun run = new(parts, settings);
         if (settings.DryRun)
         {
-            await DryRunOutput.PrintAsync(await run.DryRunAsync(image, words, ct), settings.Json, ct);
+            DryRunOutput.Print(await run.DryRunAsync(image, words, ct), settings.Json);
             return 0;
         }
 

@@ -15,7 +15,7 @@ internal static class SettingsReader
     {
         ImmutableDictionary<string, string> environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
             .ToImmutableDictionary(e => (string)e.Key, e => (string?)e.Value ?? "", StringComparer.Ordinal);
-        SiteProfile site = WithEnvironment(SiteProfiles.Load(parsed.GetValue(GlobalOptions.Site), environment), environment);
+        SiteProfile site = WithEnvironment(SiteProfiles.Select(parsed.GetValue(GlobalOptions.Site), environment), environment);
         List<string> faults = [];
         string here = Environment.CurrentDirectory;
         RunSettings settings = new()
@@ -27,7 +27,11 @@ internal static class SettingsReader
             ForcedStrategy = OneOf(Value(parsed, GlobalOptions.Strategy), Composition.StrategyNames, "--strategy", faults),
             ForcedLauncher = OneOf(Value(parsed, GlobalOptions.Launcher), Composition.LauncherNames, "--launcher", faults),
             Timeout = Seconds(parsed, faults) ?? (site.MaxWallSeconds is { } limit ? TimeSpan.FromSeconds(limit) : null),
-            Binds = [.. (Value(parsed, GlobalOptions.Bind) ?? []).SelectMany(b => Bind(b, here, faults))],
+            Binds =
+            [
+                .. SiteProfiles.Binds(site, environment).Select(b => new BindMount(b.Source, b.Target ?? b.Source, b.ReadOnly, b.Optional)),
+                .. (Value(parsed, GlobalOptions.Bind) ?? []).SelectMany(b => Bind(b, here, faults)),
+            ],
             PayloadEnvironment = [.. (Value(parsed, GlobalOptions.Env) ?? []).SelectMany(e => Assignment(e, faults))],
             InitialDirectory = Absolute(Value(parsed, GlobalOptions.InitialDirectory), "--pwd", faults),
             Gpu = OneOf(Value(parsed, GlobalOptions.Gpu), ["auto", "on", "off"], "--gpu", faults) ?? site.Gpu,
@@ -63,7 +67,7 @@ internal static class SettingsReader
     private static string CacheDirectory(string? option, ImmutableDictionary<string, string> environment, SiteProfile site) =>
         NotEmpty(option)
         ?? NotEmpty(environment.GetValueOrDefault("GRIDWRAP_CACHE"))
-        ?? NotEmpty(SiteProfiles.Expand(site.Cache.Directory, environment))
+        ?? SiteProfiles.CacheDirectory(site, environment)
         ?? Path.Combine(NotEmpty(environment.GetValueOrDefault("TMPDIR")) ?? "/tmp", string.Create(CultureInfo.InvariantCulture, $"gridwrap-{Libc.GetUid()}"));
 
     private static string? NotEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;

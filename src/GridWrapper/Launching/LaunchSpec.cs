@@ -19,6 +19,9 @@ internal sealed record LaunchSpec
 
     public ImmutableArray<string> GidMap { get; init; } = [];
 
+    /// <summary>The payload stays in the caller's session, so that a terminal's signals reach it.</summary>
+    public bool Interactive { get; init; }
+
     /// <summary>In order; empty for the apptainer launcher.</summary>
     public ImmutableArray<LaunchOperation> Operations { get; init; } = [];
 }

@@ -25,5 +25,8 @@ internal sealed record RunResult
 
     public bool OomKilled { get; init; }
 
+    /// <summary>A process that even KILL did not end (stuck in the kernel) and that had to be left behind.</summary>
+    public int? StuckProcess { get; init; }
+
     public StopReason StopReason { get; init; }
 }

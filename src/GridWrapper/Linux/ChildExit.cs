@@ -9,8 +9,14 @@ internal sealed record ChildExit(int Code, int? Signal, double CpuSeconds, long 
 {
     internal static ChildExit From(int status, Libc.ResourceUsage usage)
     {
-        int signal = status & 0x7f;
         double cpu = usage.UserSeconds + usage.SystemSeconds + ((usage.UserMicroseconds + usage.SystemMicroseconds) / 1e6);
-        return new ChildExit(signal == 0 ? (status >> 8) & 0xff : 128 + signal, signal == 0 ? null : signal, cpu, usage.MaxRssKilobytes * 1024);
+        return FromStatus(status, cpu, usage.MaxRssKilobytes * 1024);
+    }
+
+    /// <summary>Decodes a status as wait(2) gives it.</summary>
+    internal static ChildExit FromStatus(int status, double cpuSeconds, long maxRssBytes)
+    {
+        int signal = status & 0x7f;
+        return new ChildExit(signal == 0 ? (status >> 8) & 0xff : 128 + signal, signal == 0 ? null : signal, cpuSeconds, maxRssBytes);
     }
 }

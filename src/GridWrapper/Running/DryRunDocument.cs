@@ -8,18 +8,24 @@ namespace GridWrapper.Running;
 /// <summary>What a dry run prints: the decoded job, the facts, the plan, and the launch down to its last operation. Pure.</summary>
 internal static class DryRunDocument
 {
-    /// <param name="job">Null for `exec`.</param>
-    /// <param name="command">The argv that will run.</param>
-    /// <param name="prepared">The plan.</param>
-    /// <param name="launch">Null where nothing is usable.</param>
-    internal static JObject Create(JobRequest? job, ImmutableArray<string> command, Prepared prepared, LaunchSpec? launch) => new()
+    internal static JObject Create(DryRun run)
     {
-        ["job"] = job is null ? new JObject { ["image"] = prepared.Input.Image.Reference.ToString(), ["command"] = new JArray(command) } : Job(job, command),
+        JObject document = Plan(run.Prepared);
+        document.AddFirst(new JProperty("job", run.Job is null
+            ? new JObject { ["image"] = run.Prepared.Input.Image.Reference.ToString(), ["command"] = new JArray(run.Command) }
+            : Job(run.Job, run.Command)));
+        document["launch"] = run.Launch is null ? null : Launch(run.Launch);
+        document["warnings"] = new JArray(run.Warnings);
+        return document;
+    }
+
+    /// <summary>What `plan --json` prints.</summary>
+    internal static JObject Plan(Prepared prepared) => new()
+    {
         ["site"] = prepared.Input.Site.Name,
         ["host"] = HostFactsReport.ToJson(prepared.Input.Host),
         ["image"] = ResultDocument.Image(prepared.Input.Image, null, prepared.Plan),
         ["plan"] = ResultDocument.Plan(prepared.Plan),
-        ["launch"] = launch is null ? null : Launch(launch),
     };
 
     internal static JObject Job(JobRequest job, ImmutableArray<string> command) => new()

@@ -1,7 +1,6 @@
 using GridWrapper.Launching;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
-using GridWrapper.Sites;
 using GridWrapper.Strategies;
 
 namespace GridWrapper.Running;
@@ -15,7 +14,7 @@ internal static class LaunchComposer
         Plan = input,
         JobDirectory = settings.WorkDirectory,
         ScratchDirectory = scratchDirectory,
-        Binds = [.. settings.Site.Binds.Select(b => Expand(b, settings)), .. settings.Binds],
+        Binds = settings.Binds,
         CvmfsRoot = settings.Site.Cvmfs.BindIntoPayload && IsThere(input.Host) ? settings.Site.Cvmfs.Root : null,
         Devices = Devices(settings, input.Host),
         Writable = settings.Writable,
@@ -47,12 +46,6 @@ internal static class LaunchComposer
     /// <summary>Never by a wildcard and never by accident: what authenticates the pilot.</summary>
     private static bool IsSecret(string name) =>
         name.StartsWith("OIDC_", StringComparison.Ordinal) || name.StartsWith("PANDA_AUTH_", StringComparison.Ordinal) || name is "BEARER_TOKEN";
-
-    private static BindMount Expand(BindRule rule, RunSettings settings)
-    {
-        string source = SiteProfiles.Expand(rule.Source, settings.Environment) ?? rule.Source;
-        return new BindMount(source, SiteProfiles.Expand(rule.Target, settings.Environment) ?? source, rule.ReadOnly, rule.Optional);
-    }
 
     private static bool IsThere(HostFacts host) => host.Cvmfs.IsKnown(out CvmfsFacts cvmfs) && (cvmfs.Present || cvmfs.Repositories.Any(r => r.Usable));
 

@@ -177,7 +177,7 @@ internal static class ResultDocument
         ["report"] = Math.Round(t.Report, 3),
     };
 
-    private static JObject Transfer(TransferCounts t) => new()
+    internal static JObject Transfer(TransferCounts t) => new()
     {
         ["bytesFetched"] = t.BytesFetched,
         ["requests"] = t.Requests,

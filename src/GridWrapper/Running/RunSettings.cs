@@ -22,6 +22,7 @@ internal sealed record RunSettings
 
     public TimeSpan? Timeout { get; init; }
 
+    /// <summary>The profile's binds, then those of the command line.</summary>
     public ImmutableArray<BindMount> Binds { get; init; } = [];
 
     public ImmutableArray<KeyValuePair<string, string>> PayloadEnvironment { get; init; } = [];

@@ -1,0 +1,51 @@
+using System.CommandLine;
+using GridWrapper.Diagnostics;
+using GridWrapper.Images;
+using GridWrapper.Jobs;
+using GridWrapper.Planning;
+using GridWrapper.Running;
+
+namespace GridWrapper.Commands;
+
+/// <summary>`gridwrap plan IMAGE` or `--job FILE`.</summary>
+internal static class PlanCommand
+{
+    internal static Command Create()
+    {
+        Argument<string?> image = new("IMAGE") { Description = "image reference", Arity = ArgumentArity.ZeroOrOne };
+        Command command = new("plan", "Every strategy and launcher with verdict, predicted cost and reason. Example: gridwrap plan alpine:3.20");
+        command.Arguments.Add(image);
+        command.Options.Add(GlobalOptions.Job);
+        foreach (Option option in GlobalOptions.Common.Concat(GlobalOptions.Planning))
+        {
+            command.Options.Add(option);
+        }
+
+        command.SetAction(async (parsed, ct) =>
+        {
+            RunSettings settings = SettingsReader.Read(parsed);
+            ImageReference reference = await ReferenceAsync(parsed.GetValue(image), parsed.GetValue(GlobalOptions.Job), settings, ct);
+            using Composition parts = Composition.Create(settings);
+            Prepared prepared = await parts.Surveyor.PrepareAsync(reference, ct);
+            Console.Out.WriteLine(settings.Json
+                ? DryRunDocument.Plan(prepared).ToString()
+                : $"{reference}\n{PlanText.Format(prepared.Plan).TrimEnd()}");
+            return prepared.Plan.Chosen is null
+                ? ErrorReport.Print(prepared.Input.Image.ResolveFailure ?? Planner.Explain(prepared.Plan, prepared.Input))
+                : 0;
+        });
+        return command;
+    }
+
+    private static async Task<ImageReference> ReferenceAsync(string? image, string? jobFile, RunSettings settings, CancellationToken ct)
+    {
+        if ((image is null) == (jobFile is null))
+        {
+            throw GridWrapperException.BadInput("command-line", "the command line is wrong: plan takes an IMAGE or --job FILE. See gridwrap plan --help");
+        }
+
+        return image is not null
+            ? ImageReferenceParser.Parse(image, settings.WorkDirectory)
+            : (await JobSource.ReadAsync(jobFile!, settings, ct)).RequestOrThrow().Image;
+    }
+}

@@ -1,0 +1,29 @@
+using System.CommandLine;
+using GridWrapper.Probing;
+using GridWrapper.Running;
+
+namespace GridWrapper.Commands;
+
+/// <summary>`gridwrap probe`.</summary>
+internal static class ProbeCommand
+{
+    internal static Command Create()
+    {
+        Command command = new("probe", "The facts of this node, each found by doing. Example: gridwrap probe --json");
+        foreach (Option option in GlobalOptions.Common)
+        {
+            command.Options.Add(option);
+        }
+
+        command.Options.Add(GlobalOptions.WorkDirectory);
+        command.SetAction(async (parsed, ct) =>
+        {
+            RunSettings settings = SettingsReader.Read(parsed);
+            using Composition parts = Composition.Create(settings);
+            HostFacts facts = await parts.Surveyor.ProbeAllAsync(ct);
+            Console.Out.WriteLine(settings.Json ? HostFactsReport.ToJson(facts).ToString() : HostFactsReport.ToText(facts).TrimEnd());
+            return 0;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,48 @@
+using System.CommandLine;
+using GridWrapper.Diagnostics;
+using GridWrapper.Images;
+using GridWrapper.Planning;
+using GridWrapper.Running;
+using GridWrapper.Strategies;
+using Newtonsoft.Json.Linq;
+
+namespace GridWrapper.Commands;
+
+/// <summary>`gridwrap pull IMAGE`.</summary>
+internal static class PullCommand
+{
+    internal static Command Create()
+    {
+        Argument<string> image = new("IMAGE") { Description = "image reference" };
+        Command command = new("pull", "Bring an image into the cache without running it. Example: gridwrap pull alpine:3.20");
+        command.Arguments.Add(image);
+        foreach (Option option in GlobalOptions.Common.Concat(GlobalOptions.Planning))
+        {
+            command.Options.Add(option);
+        }
+
+        command.SetAction(async (parsed, ct) =>
+        {
+            RunSettings settings = SettingsReader.Read(parsed);
+            using Composition parts = Composition.Create(settings);
+            Prepared prepared = await parts.Surveyor.PrepareAsync(ImageReferenceParser.Parse(parsed.GetRequiredValue(image), settings.WorkDirectory), ct);
+            if (prepared.Plan.Chosen is not { } chosen)
+            {
+                return ErrorReport.Print(prepared.Input.Image.ResolveFailure ?? Planner.Explain(prepared.Plan, prepared.Input));
+            }
+
+            CacheDirectory.Ensure(settings.CacheDirectory);
+            Rootfs rootfs = await parts.Strategy(chosen.Strategy).MaterialiseAsync(prepared.Input, parts.Launcher(chosen.Launcher).Form, ct);
+            Console.Out.WriteLine(settings.Json
+                ? new JObject
+                {
+                    ["image"] = ResultDocument.Image(prepared.Input.Image, rootfs, prepared.Plan),
+                    ["directories"] = new JArray(rootfs.LowerDirectories),
+                    ["transfer"] = ResultDocument.Transfer(rootfs.Transfer),
+                }.ToString()
+                : $"{prepared.Input.Image.Reference}: {chosen.Strategy}, fetched {PlanText.Size(rootfs.Transfer.BytesFetched)} in {rootfs.Transfer.Requests} requests\n{string.Join('\n', rootfs.LowerDirectories)}");
+            return 0;
+        });
+        return command;
+    }
+}

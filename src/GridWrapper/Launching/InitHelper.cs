@@ -1,0 +1,111 @@
+using GridWrapper.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace GridWrapper.Launching;
+
+/// <summary>
+/// The embedded gridwrap-init (src/init): started from an anonymous memory file, so that nothing is written to disk; where the node forbids
+/// executing those (vm.memfd_noexec=2), from a file in the cache.
+/// </summary>
+internal static class InitHelper
+{
+    /// <summary>Descriptor numbers in the helper: the program itself, the plan, the report pipe.</summary>
+    private const int ProgramFd = 10;
+    private const int PlanFd = 3;
+    private const int ReportFd = 4;
+    private const string Resource = "gridwrap-init";
+
+    /// <summary>First twelve hex digits of the helper's sha256.</summary>
+    internal static string Digest => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Bytes()))[..12];
+
+    /// <summary>Starts the helper on a plan.</summary>
+    /// <param name="plan">Encoded by <see cref="PlanEncoder"/>.</param>
+    /// <param name="reports">Write end of the report pipe; the caller closes its own copy afterwards.</param>
+    /// <param name="output">Replacements of the helper's stdout and stderr, null = inherited.</param>
+    /// <param name="fallbackDirectory">Where the helper's file goes if memory files cannot be executed.</param>
+    /// <exception cref="LinuxException">It could not be started.</exception>
+    internal static ChildProcess Start(ReadOnlySpan<byte> plan, SafeFileHandle reports, (SafeFileHandle? Out, SafeFileHandle? Error) output, string fallbackDirectory)
+    {
+        using SafeFileHandle planFile = MemoryFile("gridwrap-plan", plan, executable: false);
+        List<(int Child, int Parent)> descriptors = [(PlanFd, Number(planFile)), (ReportFd, Number(reports))];
+        if (output.Out is { } stdout)
+        {
+            descriptors.Add((1, Number(stdout)));
+        }
+
+        if (output.Error is { } stderr)
+        {
+            descriptors.Add((2, Number(stderr)));
+        }
+
+        try
+        {
+            using SafeFileHandle program = MemoryFile(Resource, Bytes(), executable: true);
+            return ChildProcess.Start(Spec($"/proc/self/fd/{ProgramFd}", [.. descriptors, (ProgramFd, Number(program))]));
+        }
+        catch (LinuxException e) when (e.Errno is Errno.EACCES or Errno.EPERM or Errno.ENOSYS)
+        {
+            return ChildProcess.Start(Spec(OnDisk(fallbackDirectory), descriptors));
+        }
+    }
+
+    private static ChildSpec Spec(string program, List<(int, int)> descriptors) =>
+        new() { Program = program, Argv = [Resource], Environment = [], Descriptors = [.. descriptors], NewProcessGroup = false };
+
+    private static int Number(SafeFileHandle handle) => (int)handle.DangerousGetHandle();
+
+    private static unsafe ReadOnlySpan<byte> Bytes()
+    {
+        UnmanagedMemoryStream stream = (UnmanagedMemoryStream)(typeof(InitHelper).Assembly.GetManifestResourceStream(Resource)
+            ?? throw new InvalidOperationException("the helper is not embedded in this build"));
+        return new ReadOnlySpan<byte>(stream.PositionPointer, checked((int)stream.Length));
+    }
+
+    private static unsafe SafeFileHandle MemoryFile(string name, ReadOnlySpan<byte> content, bool executable)
+    {
+        int fd = Libc.MemfdCreate(name, Libc.MFD_CLOEXEC | (executable ? Libc.MFD_EXEC : 0));
+        if (fd < 0 && executable && Errno.Last == Errno.EINVAL)
+        {
+            fd = Libc.MemfdCreate(name, Libc.MFD_CLOEXEC); // before Linux 6.3 every memory file is executable
+        }
+
+        if (fd < 0)
+        {
+            throw new LinuxException("memfd_create", name, Errno.Last);
+        }
+
+        SafeFileHandle handle = new(fd, ownsHandle: true);
+        fixed (byte* bytes = content)
+        {
+            for (int done = 0; done < content.Length;)
+            {
+                nint n = Libc.Write(fd, bytes + done, content.Length - done);
+                if (n < 0)
+                {
+                    handle.Dispose();
+                    throw new LinuxException("write", name, Errno.Last);
+                }
+
+                done += (int)n;
+            }
+        }
+
+        return handle;
+    }
+
+    /// <summary>Written once, under a name that holds its digest, complete before it is visible.</summary>
+    private static string OnDisk(string directory)
+    {
+        string path = Path.Combine(directory, $"{Resource}-{Digest}");
+        if (!File.Exists(path))
+        {
+            Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            string partial = string.Create(CultureInfo.InvariantCulture, $"{path}.{Environment.ProcessId}");
+            File.WriteAllBytes(partial, Bytes().ToArray());
+            File.SetUnixFileMode(partial, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            File.Move(partial, path, overwrite: true);
+        }
+
+        return path;
+    }
+}

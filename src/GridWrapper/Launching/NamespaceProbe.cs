@@ -1,0 +1,102 @@
+using GridWrapper.Linux;
+using GridWrapper.Probing;
+using static GridWrapper.Launching.LaunchOperations;
+
+namespace GridWrapper.Launching;
+
+/// <summary>
+/// Does in a throw-away child what a launch does: namespaces, maps, tmpfs, bind, overlay with a write, proc, pivot. The child is gone afterwards,
+/// and everything that it mounted with it.
+/// </summary>
+internal static class NamespaceProbe
+{
+    private static readonly ImmutableArray<LaunchOperation> Steps =
+    [
+        new(SlaveRoot, null, null),
+        new(Base, null, "/tmp"),
+        new(Scaffold, null, "/proc"),
+        new(Scaffold, null, "/mnt"),
+        new(OverlayTest, null, null),
+        new(OverlayTest, null, null, "userxattr"),
+        new(Overlay, null, null),
+        new(Bind, "/usr", "/mnt"),
+        new(Proc, null, "/proc"),
+        new(Enter, null, "/"),
+    ];
+
+    /// <param name="helperDirectory">As for the launcher.</param>
+    /// <param name="deadline">After it the child is killed and the answer is "could not tell".</param>
+    /// <param name="ct">Cancels the wait.</param>
+    internal static async Task<Fact<NamespaceFacts>> ProbeAsync(string helperDirectory, TimeSpan deadline, CancellationToken ct)
+    {
+        LaunchSpec spec = new()
+        {
+            Launcher = "rootless",
+            Argv = [],
+            Environment = ImmutableSortedDictionary<string, string>.Empty,
+            WorkingDirectory = "/",
+            UidMap = [string.Create(CultureInfo.InvariantCulture, $"{Libc.GetUid()} {Libc.GetUid()} 1")],
+            GidMap = [string.Create(CultureInfo.InvariantCulture, $"{Libc.GetGid()} {Libc.GetGid()} 1")],
+            Operations = Steps,
+        };
+        byte[] plan = PlanEncoder.Encode(spec, PlanEncoder.Mode.Probe | PlanEncoder.Mode.PidNamespace, Environment.ProcessId, TimeSpan.Zero);
+        InitProcess init;
+        try
+        {
+            init = InitProcess.Start(plan, default, helperDirectory);
+        }
+        catch (LinuxException e)
+        {
+            return new Fact<NamespaceFacts>.Unknown($"the probe could not be started: {e.Message}");
+        }
+
+        List<InitReport> reports = [];
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        limit.CancelAfter(deadline);
+        try
+        {
+            await foreach (InitReport report in init.Reports.ReadAllAsync(limit.Token))
+            {
+                reports.Add(report);
+            }
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            init.Kill();
+            return new Fact<NamespaceFacts>.Unknown(string.Create(CultureInfo.InvariantCulture, $"no answer within {deadline.TotalSeconds:0} s"));
+        }
+
+        return new Fact<NamespaceFacts>.Known(Judge(reports));
+    }
+
+    /// <summary>Pure: the reports of the steps as facts.</summary>
+    internal static NamespaceFacts Judge(IReadOnlyList<InitReport> reports)
+    {
+        StepResult setup = reports.FirstOrDefault(r => r.Kind is InitReportKind.SetupFailed or InitReportKind.BadPlan) is { } failed
+            ? Failed(failed.StepName(Steps), failed.Errno)
+            : First(reports, SlaveRoot, 0) is { Works: false } slave ? slave : First(reports, Base, 0);
+        return new NamespaceFacts
+        {
+            UserNamespace = setup,
+            Bind = First(reports, Bind, 0),
+            Overlay = First(reports, OverlayTest, 0) is { Works: false } plain ? plain : First(reports, Overlay, 0),
+            OverlayUserXattr = First(reports, OverlayTest, 1),
+            FreshProc = First(reports, Proc, 0),
+            Pivot = First(reports, Enter, 0),
+        };
+    }
+
+    private static StepResult First(IReadOnlyList<InitReport> reports, string op, int occurrence)
+    {
+        int index = Steps.Select((s, i) => (s, i)).Where(p => p.s.Op == op).Skip(occurrence).First().i;
+        InitReport? report = reports.FirstOrDefault(r => r.Kind == InitReportKind.Step && r.Step == index);
+        return report switch
+        {
+            null => new StepResult(false, null, "not tried: an earlier step failed"),
+            { Errno: 0 } => StepResult.Ok,
+            _ => Failed(op, report.Errno),
+        };
+    }
+
+    private static StepResult Failed(string step, int errno) => new(false, Errno.Name(errno), $"{step}: {Errno.Name(errno)}");
+}

@@ -1,0 +1,71 @@
+using GridWrapper.Diagnostics;
+using GridWrapper.Linux;
+
+namespace GridWrapper.Launching;
+
+/// <summary>What a report of gridwrap-init that is not a start means, with blame and code. Pure.</summary>
+internal static class RootlessFailure
+{
+    internal static Failure NotStarted(LinuxException e) => Site(
+        "start-helper",
+        e.ErrnoName,
+        PilotError.ContainerGeneralFailure,
+        $"gridwrap-init could not be started: {e.Message}. The node forbids executing memory files and files of the cache, or has no processes left");
+
+    internal static Failure From(InitReport report, LaunchSpec spec)
+    {
+        string errno = Errno.Name(report.Errno);
+        string step = report.StepName(spec.Operations);
+        LaunchOperation? operation = report.Operation(spec.Operations);
+        string subject = operation is null ? "" : $" {operation.Source ?? operation.Target}{(operation.Source is not null && operation.Target is not null ? $" on {operation.Target}" : "")}";
+        if (report.Kind == InitReportKind.BadPlan)
+        {
+            return Site("read-plan", errno, PilotError.PayloadExecutionException, $"gridwrap-init refused its plan (check {report.Step}). This is a defect of gridwrap") with { Blame = Blame.GridWrap };
+        }
+
+        if (report.IsNamespaceStep)
+        {
+            return Site(step, errno, PilotError.UserNamespaceFailed, $"a user namespace could not be set up: {step} failed with {errno}");
+        }
+
+        if (report.Errno is Errno.ENOTCONN or Errno.ECONNABORTED or Errno.EIO)
+        {
+            return Site(step, errno, PilotError.CvmfsNotAlive, $"{step}{subject} failed with {errno}: the file system below it is dead") with { Blame = Blame.Cvmfs };
+        }
+
+        return operation?.Op switch
+        {
+            LaunchOperations.Bind when report.Errno == Errno.ENOENT => Site(
+                step, errno, PilotError.ContainerBindFailure, $"{operation.Source} does not exist on this node, or {operation.Target} cannot be made in the image: it cannot be shown"),
+            LaunchOperations.Bind => Site(step, errno, PilotError.ContainerBindFailure, $"showing{subject} failed with {errno}"),
+            LaunchOperations.Layer or LaunchOperations.Overlay => Site(
+                step, errno, PilotError.ContainerImageMountFailure, $"the root filesystem could not be put together: {step}{subject} failed with {errno}"),
+            null when step == "enter-directory" => Site(
+                step, errno, PilotError.PayloadExecutionFailure, $"the initial directory {spec.WorkingDirectory} cannot be entered in the image: {errno}. Name another with --pwd") with { Blame = Blame.User, Retryable = false },
+            _ => Site(step, errno, PilotError.ContainerGeneralFailure, $"{step}{subject} failed with {errno}"),
+        };
+    }
+
+    internal static Failure SetupHung(TimeSpan deadline, int pid) => Site(
+        "set-up",
+        "ETIMEDOUT",
+        PilotError.CommandTimedOut,
+        string.Create(CultureInfo.InvariantCulture, $"setting up the root filesystem did not finish within {deadline.TotalSeconds:0} s (process {pid}): a file system that it needs hangs"));
+
+    internal static Failure Vanished(int exitCode) => Site(
+        "set-up",
+        null,
+        PilotError.ContainerGeneralFailure,
+        string.Create(CultureInfo.InvariantCulture, $"gridwrap-init ended with code {exitCode} before the payload started, without saying why: it was killed from outside"));
+
+    private static Failure Site(string step, string? errno, int pilotErrorCode, string message) => new()
+    {
+        Blame = Blame.Site,
+        Phase = Phase.Launch,
+        Step = step,
+        Errno = errno,
+        PilotErrorCode = pilotErrorCode,
+        Message = message,
+        Retryable = true,
+    };
+}

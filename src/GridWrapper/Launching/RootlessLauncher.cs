@@ -1,0 +1,97 @@
+using GridWrapper.Diagnostics;
+using GridWrapper.Linux;
+using GridWrapper.Planning;
+using GridWrapper.Probing;
+using GridWrapper.Strategies;
+
+namespace GridWrapper.Launching;
+
+/// <summary>
+/// Our own launcher: user, mount, pid, ipc and uts namespaces with a single-id map, entered by gridwrap-init. The payload keeps its uid, has no capabilities and
+/// no way to gain privileges, and sees nothing of the host but what the operations name.
+/// </summary>
+/// <param name="helperDirectory">Where the helper's file goes on nodes that forbid executing memory files.</param>
+internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
+{
+    /// <summary>What the payload left running may live this long after it.</summary>
+    private static readonly TimeSpan Linger = TimeSpan.FromSeconds(1);
+
+    public string Name => "rootless";
+
+    public RootfsForm Form => RootfsForm.Stack;
+
+    public Verdict Judge(PlanInput input)
+    {
+        if (!input.Host.Namespaces.IsKnown(out NamespaceFacts facts))
+        {
+            return Refuse($"could not tell whether user namespaces work: {input.Host.Namespaces.Why}", null);
+        }
+
+        foreach ((string what, StepResult step, string advice) in (IEnumerable<(string, StepResult, string)>)
+            [
+                ("user namespaces", facts.UserNamespace, "ask the site for user.max_user_namespaces > 0 (and, on Ubuntu 24.04, kernel.apparmor_restrict_unprivileged_userns=0)"),
+                ("bind mounts in a user namespace", facts.Bind, "the pilot's own container must allow mount(2)"),
+                ("overlay in a user namespace", facts.Overlay, "it needs Linux 5.11, or EL 8.5"),
+                ("pivot_root", facts.Pivot, "the pilot's own root must be a mount point"),
+            ])
+        {
+            if (!step.Works)
+            {
+                return Refuse($"{what} do not work here ({step.Detail}); {advice}", step.Errno);
+            }
+        }
+
+        return Verdict.Yes(new Cost(0, 0, 0, 0.02), "user namespaces work here");
+    }
+
+    public LaunchSpec Build(LaunchRequest request)
+    {
+        NodeFacts node = request.Plan.Host.Node;
+        ImmutableSortedDictionary<string, string> environment = PayloadEnvironment.Create(request);
+        string directory = PayloadDirectory.Create(request);
+        bool freshProc = request.Plan.Host.Namespaces.IsKnown(out NamespaceFacts facts) && facts.FreshProc.Works;
+        string home = environment.GetValueOrDefault("HOME", "/");
+        return new LaunchSpec
+        {
+            Launcher = Name,
+            Argv = PayloadCommand.Create(request),
+            Environment = environment,
+            WorkingDirectory = directory,
+            UidMap = [string.Create(CultureInfo.InvariantCulture, $"{node.Uid} {node.Uid} 1")],
+            GidMap = [string.Create(CultureInfo.InvariantCulture, $"{node.Gid} {node.Gid} 1")],
+            Operations = RootlessOperations.Create(request, directory, home, freshProc),
+            Interactive = request.Interactive,
+        };
+    }
+
+    public async Task<RunResult> RunAsync(LaunchSpec spec, RunControl control, CancellationToken ct)
+    {
+        PlanEncoder.Mode mode = spec.Interactive ? PlanEncoder.Mode.Interactive : PlanEncoder.Mode.None;
+        if (spec.Operations.Any(o => o.Op == LaunchOperations.Proc))
+        {
+            mode |= PlanEncoder.Mode.PidNamespace;
+        }
+
+        byte[] plan = PlanEncoder.Encode(spec, mode, Environment.ProcessId, Linger);
+        InitProcess init;
+        try
+        {
+            init = InitProcess.Start(plan, (control.StandardOutput, control.StandardError), helperDirectory);
+        }
+        catch (LinuxException e)
+        {
+            throw new GridWrapperException(RootlessFailure.NotStarted(e), e);
+        }
+
+        return await new RootlessRun(spec, control, init).RunAsync();
+    }
+
+    private static Verdict.Refused Refuse(string reason, string? errno) => new()
+    {
+        Reason = reason,
+        Errno = errno,
+        Blame = Blame.Site,
+        PilotErrorCode = PilotError.UserNamespaceFailed,
+        Retryable = true,
+    };
+}

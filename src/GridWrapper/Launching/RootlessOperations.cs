@@ -1,0 +1,141 @@
+using static GridWrapper.Launching.LaunchOperations;
+
+namespace GridWrapper.Launching;
+
+/// <summary>
+/// The ordered operations of a rootless launch. Pure. The root is an overlay of the image's layers over a scaffold of mount points, so that an image needs none of them;
+/// it is read-only at the end unless asked otherwise.
+/// </summary>
+internal static class RootlessOperations
+{
+    /// <summary>Any directory of the host that exists everywhere; it is hidden in our own namespace only.</summary>
+    private const string BasePath = "/tmp";
+
+
+    internal static ImmutableArray<LaunchOperation> Create(LaunchRequest request, string directory, string homeDirectory, bool freshProc)
+    {
+        ImmutableArray<LaunchOperation> binds = Binds(request);
+        List<LaunchOperation> operations =
+        [
+            new(SlaveRoot, null, null),
+            new(Base, null, BasePath),
+            .. Scaffolds(request, binds, directory),
+            .. request.Rootfs.LowerDirectories.Select(d => new LaunchOperation(Layer, d, null)),
+            new(Overlay, null, null, string.Join(',', OverlayOptions(request))),
+            freshProc ? new(Proc, null, "/proc") : new(Bind, "/proc", "/proc"),
+            new(Bind, "/sys", "/sys", "ro,optional"),
+            new(Devices, "/dev", "/dev"),
+            .. request.Devices.Select(d => new LaunchOperation(Bind, d, d, "optional")),
+            .. binds,
+            .. IdentityFiles(request.Plan.Host.Node, homeDirectory),
+            new(CopyFile, "/etc/resolv.conf", "/etc/resolv.conf", "optional"),
+            new(CopyFile, "/etc/hosts", "/etc/hosts", "optional"),
+            new(CopyFile, "/etc/localtime", "/etc/localtime", "optional"),
+        ];
+        if (!request.Writable)
+        {
+            operations.Add(new(ReadOnlyRoot, null, "/"));
+        }
+
+        operations.Add(new(Enter, null, "/"));
+        return [.. operations];
+    }
+
+    /// <summary>A host directory over one of these would replace what the image is for; the job directory is then only shown under its second name.</summary>
+    internal static bool CanBeShown(string hostDirectory) =>
+        hostDirectory.Split('/', StringSplitOptions.RemoveEmptyEntries) is [var first, ..]
+        && first is not ("usr" or "etc" or "bin" or "sbin" or "lib" or "lib32" or "lib64" or "libx32" or "proc" or "sys" or "dev" or "boot");
+
+    /// <summary>Parents before children; of two on the same place the later one wins.</summary>
+    private static ImmutableArray<LaunchOperation> Binds(LaunchRequest request)
+    {
+        List<LaunchOperation> binds =
+        [
+            new(Bind, request.ScratchDirectory, "/tmp"),
+            new(Bind, request.ScratchDirectory, "/var/tmp"),
+        ];
+        if (request.CvmfsRoot is { } cvmfs)
+        {
+            binds.Add(new(Bind, cvmfs, "/cvmfs", "optional"));
+        }
+
+        if (CanBeShown(request.JobDirectory))
+        {
+            binds.Add(new(Bind, request.JobDirectory, request.JobDirectory));
+        }
+
+        if (request.DataDirectory is { } data && data != request.JobDirectory)
+        {
+            binds.Add(new(Bind, request.JobDirectory, data));
+        }
+
+        binds.AddRange(request.Binds.Select(b => new LaunchOperation(Bind, b.Source, b.Target, Options(b))));
+        return
+        [
+            .. binds.Select((bind, index) => (bind, index))
+                .GroupBy(b => b.bind.Target).Select(g => g.Last())
+                .OrderBy(b => b.bind.Target!.Count(c => c == '/')).ThenBy(b => b.index)
+                .Select(b => b.bind),
+        ];
+    }
+
+    private static string Options(BindMount bind) => (bind.ReadOnly, bind.Optional) switch
+    {
+        (true, true) => "ro,optional",
+        (true, false) => "ro",
+        (false, true) => "optional",
+        _ => "",
+    };
+
+    private static IEnumerable<LaunchOperation> Scaffolds(LaunchRequest request, ImmutableArray<LaunchOperation> binds, string directory)
+    {
+        foreach (string path in (string[])["/proc", "/sys", "/dev", "/tmp", "/var/tmp"])
+        {
+            yield return new LaunchOperation(Scaffold, null, path);
+        }
+
+        foreach (string path in (string[])["/etc/passwd", "/etc/group", "/etc/resolv.conf", "/etc/hosts"])
+        {
+            yield return new LaunchOperation(Scaffold, null, path, "file");
+        }
+
+        foreach (LaunchOperation bind in binds.Where(b => b.Target is not ("/tmp" or "/var/tmp")))
+        {
+            yield return new LaunchOperation(Scaffold, bind.Source, bind.Target, bind.Options.Contains("optional", StringComparison.Ordinal) ? "optional" : "");
+        }
+
+        if (directory != "/" && !binds.Any(b => IsAtOrBelow(directory, b.Target!)) && request.Rootfs.Config is { WorkingDir.Length: > 0 })
+        {
+            yield return new LaunchOperation(Scaffold, null, directory);
+        }
+    }
+
+    private static bool IsAtOrBelow(string path, string parent) => path == parent || path.StartsWith(parent.TrimEnd('/') + "/", StringComparison.Ordinal);
+
+    private static IEnumerable<string> OverlayOptions(LaunchRequest request)
+    {
+        if (request.Rootfs.UserXattr)
+        {
+            yield return "userxattr";
+        }
+
+        if (request.Writable)
+        {
+            yield return "writable";
+        }
+    }
+
+    /// <summary>Our line comes first, so that the first match is ours whatever the image says about the same number.</summary>
+    private static IEnumerable<LaunchOperation> IdentityFiles(Probing.NodeFacts node, string homeDirectory)
+    {
+        string name = node.UserName is { Length: > 0 } known && !known.Contains(':', StringComparison.Ordinal)
+            ? known
+            : node.Uid == 0 ? "root" : string.Create(CultureInfo.InvariantCulture, $"uid{node.Uid}");
+        yield return new LaunchOperation(
+            Identity,
+            string.Create(CultureInfo.InvariantCulture, $"{name}:x:{node.Uid}:{node.Gid}:{name}:{homeDirectory}:/bin/sh\n"),
+            "/etc/passwd",
+            "optional");
+        yield return new LaunchOperation(Identity, string.Create(CultureInfo.InvariantCulture, $"{name}:x:{node.Gid}:\n"), "/etc/group", "optional");
+    }
+}

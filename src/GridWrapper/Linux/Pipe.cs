@@ -1,0 +1,36 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace GridWrapper.Linux;
+
+/// <summary>Anonymous pipes, closed on exec.</summary>
+internal static unsafe class Pipe
+{
+    /// <exception cref="LinuxException">No descriptors left.</exception>
+    internal static (SafeFileHandle Read, SafeFileHandle Write) Create()
+    {
+        int* fds = stackalloc int[2];
+        return Libc.Pipe2(fds, Libc.O_CLOEXEC) == 0
+            ? (new SafeFileHandle(fds[0], true), new SafeFileHandle(fds[1], true))
+            : throw new LinuxException("pipe2", "", Errno.Last);
+    }
+
+    /// <summary>Blocks until the buffer is full; false at the end of the stream.</summary>
+    internal static bool ReadExactly(SafeFileHandle pipe, byte[] buffer)
+    {
+        fixed (byte* bytes = buffer)
+        {
+            for (int done = 0; done < buffer.Length;)
+            {
+                nint n = Libc.Read((int)pipe.DangerousGetHandle(), bytes + done, buffer.Length - done);
+                if (n == 0 || (n < 0 && Errno.Last != Errno.EINTR))
+                {
+                    return false;
+                }
+
+                done += (int)Math.Max(n, 0);
+            }
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,164 @@
+/* Decoder of the plan. It allocates nothing: tables are static and sized by the limits of plan.h. */
+#include "plan.h"
+
+#include <string.h>
+
+#define REFUSE return __LINE__
+
+static struct op operations[PLAN_MAX_OPERATIONS];
+static char *words[PLAN_MAX_STRINGS + 2];
+
+struct cursor {
+    char *next;
+    char *end;
+};
+
+static int take_word(struct cursor *c, uint32_t *value)
+{
+    if (c->end - c->next < 4)
+        REFUSE;
+    memcpy(value, c->next, 4);
+    c->next += 4;
+    return 0;
+}
+
+static int take_string(struct cursor *c, char **text, size_t *length)
+{
+    uint32_t size;
+    if (take_word(c, &size))
+        REFUSE;
+    *text = NULL;
+    *length = 0;
+    if (size == UINT32_MAX)
+        return 0;
+    if (size > PLAN_MAX_SIZE)
+        REFUSE;
+    size_t padded = ((size_t)size + 1 + 3) & ~(size_t)3;
+    if ((size_t)(c->end - c->next) < padded || c->next[size] != '\0')
+        REFUSE;
+    *text = c->next;
+    *length = size;
+    c->next += padded;
+    return 0;
+}
+
+/* A string that must be there and must not hide anything behind a NUL. */
+static int take_text(struct cursor *c, char **text)
+{
+    size_t length;
+    if (take_string(c, text, &length) || *text == NULL || strlen(*text) != length)
+        REFUSE;
+    return 0;
+}
+
+static int take_list(struct cursor *c, uint32_t count, uint32_t *used, char ***list)
+{
+    if (count > PLAN_MAX_STRINGS || *used + count > PLAN_MAX_STRINGS)
+        REFUSE;
+    *list = words + *used;
+    for (uint32_t i = 0; i < count; i++)
+        if (take_text(c, &words[(*used)++]))
+            REFUSE;
+    words[(*used)++] = NULL;
+    return 0;
+}
+
+/* Which operations need which strings. */
+static int check_operation(const struct op *op)
+{
+    int source = 0, target = 0, data = 0;
+    switch (op->kind) {
+    case OP_SLAVE:
+    case OP_READ_ONLY:
+    case OP_ENTER:
+        break;
+    case OP_BASE:
+    case OP_SCAFFOLD:
+    case OP_TMPFS:
+    case OP_PROC:
+        target = 1;
+        break;
+    case OP_LAYER:
+        source = 1;
+        break;
+    case OP_OVERLAY:
+    case OP_OVERLAY_TEST:
+        data = 1;
+        break;
+    case OP_BIND:
+    case OP_DEVICES:
+    case OP_COPY:
+        source = target = 1;
+        break;
+    case OP_WRITE:
+    case OP_IDENTITY:
+        target = data = 1;
+        break;
+    default:
+        REFUSE;
+    }
+    if ((source && op->source == NULL) || (target && op->target == NULL) || (data && op->data == NULL))
+        REFUSE;
+    if ((op->source && op->source[0] != '/') || (op->target && op->target[0] != '/'))
+        REFUSE;
+    return 0;
+}
+
+static int take_operation(struct cursor *c, struct op *op)
+{
+    char *text;
+    size_t length;
+    if (take_word(c, &op->kind) || take_word(c, &op->flags))
+        REFUSE;
+    if (take_string(c, &text, &length) || (text && strlen(text) != length))
+        REFUSE;
+    op->source = text;
+    if (take_string(c, &text, &length) || (text && strlen(text) != length))
+        REFUSE;
+    op->target = text;
+    if (take_string(c, &text, &op->data_length))
+        REFUSE;
+    op->data = text;
+    op->fd = -1;
+    return check_operation(op);
+}
+
+int plan_decode(char *block, size_t size, struct plan *plan)
+{
+    struct cursor c = { block, block + size };
+    uint32_t head[10], used = 0;
+    char *text;
+    memset(plan, 0, sizeof *plan);
+    if (size > PLAN_MAX_SIZE)
+        REFUSE;
+    for (int i = 0; i < 10; i++)
+        if (take_word(&c, &head[i]))
+            REFUSE;
+    if (head[0] != PLAN_MAGIC || head[1] != PLAN_VERSION || head[2] != size || head[9] != 0)
+        REFUSE;
+    if (head[5] > PLAN_MAX_OPERATIONS || ((head[3] & PLAN_PROBE) == 0 && head[6] == 0))
+        REFUSE;
+    plan->flags = head[3];
+    plan->parent = head[4];
+    plan->op_count = head[5];
+    plan->argc = head[6];
+    plan->linger_ms = head[8];
+    plan->ops = operations;
+    if (take_text(&c, &text))
+        REFUSE;
+    plan->uid_map = text;
+    if (take_text(&c, &text))
+        REFUSE;
+    plan->gid_map = text;
+    if (take_text(&c, &text))
+        REFUSE;
+    plan->directory = text;
+    if (take_list(&c, head[6], &used, &plan->argv) || take_list(&c, head[7], &used, &plan->envp))
+        REFUSE;
+    for (uint32_t i = 0; i < plan->op_count; i++)
+        if (take_operation(&c, &operations[i]))
+            REFUSE;
+    if (c.next != c.end)
+        REFUSE;
+    return 0;
+}

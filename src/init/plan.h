@@ -1,0 +1,80 @@
+/* The plan: what gridwrap-init is told to do, as one block of bytes. Written by Launching/PlanEncoder.cs, decoded here.
+ *
+ * Little-endian. Header of ten 32-bit words: magic, version, size of the whole in bytes, flags, parent's pid, number of operations,
+ * number of arguments, number of environment entries, linger in ms, reserved (0). Then strings: uid map, gid map, working directory,
+ * the arguments, the environment. Then the operations, each: kind, flags, source, target, data.
+ * A string is a 32-bit length, that many bytes without NUL, a NUL, and padding to a multiple of four; length 0xffffffff (and nothing more) is "none".
+ */
+#ifndef GRIDWRAP_PLAN_H
+#define GRIDWRAP_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    PLAN_MAGIC = 0x50495747,
+    PLAN_VERSION = 1,
+    PLAN_MAX_OPERATIONS = 2048,
+    PLAN_MAX_STRINGS = 16384,
+    PLAN_MAX_SIZE = 16 << 20,
+};
+
+enum plan_flags {
+    PLAN_PID_NAMESPACE = 1,
+    PLAN_INTERACTIVE = 2, /* stay in the caller's session and process group */
+    PLAN_PROBE = 4,       /* report every operation, go on after a failure, run nothing */
+};
+
+enum op_kind {
+    OP_SLAVE = 1,    /* make the whole tree a slave of the host's: mounts still arrive, none goes out */
+    OP_BASE,         /* tmpfs on target, becomes the root; the host's tree moves aside until OP_ENTER */
+    OP_SCAFFOLD,     /* target in the bottom layer of the root: a directory, with OP_FILE an empty file, with a source whatever that is */
+    OP_LAYER,        /* host directory source is the next lower layer, topmost first */
+    OP_OVERLAY,      /* assemble the layers on the new root; data = extra mount options */
+    OP_BIND,         /* host path source on target */
+    OP_TMPFS,        /* tmpfs on target; data = mount options */
+    OP_PROC,         /* a fresh proc of the own pid namespace on target */
+    OP_DEVICES,      /* a minimal /dev on target, from host directory source */
+    OP_WRITE,        /* file target with the content data */
+    OP_COPY,         /* file target with the content of host file source */
+    OP_IDENTITY,     /* file target of the image with the line data put before its first line */
+    OP_READ_ONLY,    /* make the root mount read-only */
+    OP_ENTER,        /* the new root becomes /, everything else is detached */
+    OP_OVERLAY_TEST, /* probe: an overlay of two directories, a file written, renamed and removed; data = extra mount options */
+    OP_LAST = OP_OVERLAY_TEST,
+};
+
+enum op_flags {
+    OP_READONLY = 1,
+    OP_OPTIONAL = 2, /* a missing source or an impossible target is passed over */
+    OP_FILE = 4,
+};
+
+struct op {
+    uint32_t kind;
+    uint32_t flags;
+    const char *source; /* NULL = none */
+    const char *target;
+    const char *data;
+    size_t data_length; /* data may hold NULs */
+    int fd;             /* of the source, opened before the roots change; -1 = none */
+};
+
+struct plan {
+    uint32_t flags;
+    uint32_t parent;
+    uint32_t linger_ms;
+    const char *uid_map;
+    const char *gid_map;
+    const char *directory;
+    char **argv;
+    char **envp;
+    struct op *ops;
+    uint32_t op_count;
+    uint32_t argc;
+};
+
+/* Checks the whole block before anything is used. Returns 0, or the line number of the check that failed. The block must stay mapped. */
+int plan_decode(char *block, size_t size, struct plan *plan);
+
+#endif
