@@ -1,0 +1,97 @@
+using GridWrapper.Images;
+using GridWrapper.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace GridWrapper.Layers;
+
+/// <summary>
+/// Puts layers in order for an overlay mount. The kernel merges correctly except in corners that are looked for here; an image with such a corner is flattened.
+/// At the very bottom comes a directory of our own that holds the parents of all whiteouts: overlay hides whiteouts from listings only
+/// in directories that exist in more than one layer.
+/// </summary>
+internal static class LayerStack
+{
+    /// <summary>OVL_MAX_STACK, less one for the base.</summary>
+    internal const int MaxLayers = 499;
+
+    /// <summary>What <see cref="LayerExtractor"/> gives directories that the archive did not name.</summary>
+    private const uint ImpliedMode = 0x1ED;
+
+    /// <summary>The layers to be stacked, topmost first: of a layer that occurs twice the topmost occurrence hides the other completely.</summary>
+    internal static ImmutableArray<Digest> Order(IEnumerable<Digest> baseFirst) => [.. baseFirst.Reverse().Distinct()];
+
+    /// <summary>Lower directories, topmost first, or the reason why these layers cannot be stacked.</summary>
+    /// <param name="topFirst">Distinct layers.</param>
+    internal static (ImmutableArray<string> Directories, string Refusal) Build(CacheDirectory cache, Digest config, ImmutableArray<StoredLayer> topFirst)
+    {
+        // Overlay does not look at the root's own opaque mark; what it hides is left out.
+        int hider = topFirst.Select(layer => layer.Index.Opaques.Contains(EntryPath.Root)).ToList().IndexOf(true);
+        ImmutableArray<StoredLayer> layers = hider < 0 ? topFirst : topFirst[..(hider + 1)];
+        StoredLayer? bare = layers.FirstOrDefault(layer => !layer.Index.OverlayReady);
+        if (bare is not null || layers.Length > MaxLayers)
+        {
+            return ([], bare is null ? $"{layers.Length} layers are more than the kernel stacks" : $"layer {bare.DiffId} has removals or links that overlay cannot express on this file system");
+        }
+
+        for (int i = 0; i < layers.Length; i++)
+        {
+            if (FindCorner(layers[i], layers[(i + 1)..]) is { } corner)
+            {
+                return ([], corner);
+            }
+        }
+
+        MakeBase(cache.StackBase(config), layers);
+        return ([.. layers.Select(layer => layer.Tree), cache.StackBase(config)], "");
+    }
+
+    private static string? FindCorner(StoredLayer layer, ImmutableArray<StoredLayer> below)
+    {
+        var hidden = layer.Index.Whiteouts.Select(path => path.Parent).Where(path => !path.IsRoot).ToHashSet();
+        foreach (StoredLayer lower in below)
+        {
+            using SafeFileHandle root = At.OpenDirectory(lower.Tree);
+            using var walker = new TreeWalker(root);
+            foreach (EntryPath path in layer.Index.Implied.Concat(hidden))
+            {
+                if (!IsDirectoryOrNothing(walker, path, out SafeFileHandle? directory))
+                {
+                    return $"'{path}' is a directory in layer {layer.DiffId} and something else in layer {lower.DiffId}";
+                }
+
+                bool speaks = directory is not null && layer.Index.Implied.Contains(path) && !lower.Index.Implied.Contains(path);
+                if (speaks && At.Stat(directory!, [], out FileStat stat) == 0 && stat.Permissions != ImpliedMode)
+                {
+                    return $"layer {layer.DiffId} does not state the mode of '{path}'";
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private static bool IsDirectoryOrNothing(TreeWalker walker, EntryPath path, out SafeFileHandle? directory)
+    {
+        directory = null;
+        try
+        {
+            directory = walker.Open(path, create: false);
+            return directory is null || walker.Current == path;
+        }
+        catch (InvalidDataException)
+        {
+            return false;
+        }
+    }
+
+    private static void MakeBase(string path, ImmutableArray<StoredLayer> layers)
+    {
+        Directory.CreateDirectory(path);
+        using SafeFileHandle root = At.OpenDirectory(path);
+        using var walker = new TreeWalker(root);
+        foreach (EntryPath parent in layers.SelectMany(layer => layer.Index.Whiteouts).Select(whiteout => whiteout.Parent).Distinct())
+        {
+            walker.Open(parent, create: true);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+using GridWrapper.Images;
+using GridWrapper.Linux;
+using Microsoft.Win32.SafeHandles;
+using NLog;
+
+namespace GridWrapper.Layers;
+
+/// <summary>
+/// The node's unpacked layers, by diffID. Guarantees: a layer that is there is complete and verified; it appears by one rename; of several
+/// processes that want the same missing layer one fetches it and the others wait and use it; a process killed at any moment leaves only
+/// work in progress that the next one removes. (Not promised: that a layer survives a power cut unharmed.)
+/// </summary>
+internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock)
+{
+    /// <summary>How long the others wait for the one that fetches. Its own stall limits end it much earlier when nothing comes.</summary>
+    private static readonly TimeSpan LockPatience = TimeSpan.FromMinutes(60);
+
+    private const int TransferTries = 3;
+    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private bool? _overlayMarkers;
+
+    internal CacheDirectory Cache => cache;
+
+    /// <summary>Cheap: whether a complete layer is there.</summary>
+    internal static bool Has(CacheDirectory cache, Digest diffId) => File.Exists(cache.LayerRecord(diffId));
+
+    /// <summary>Those of the layers that are in the cache already. Reads only.</summary>
+    internal static ImmutableHashSet<Digest> FindCached(CacheDirectory cache, IEnumerable<Digest> diffIds) => [.. diffIds.Where(diffId => Has(cache, diffId))];
+
+    /// <summary>The layer from the cache, or fetched, verified and unpacked into it.</summary>
+    internal async Task<StoredLayer> EnsureAsync(Descriptor blob, Digest diffId, IBlobSource source, CancellationToken ct)
+    {
+        if (Find(diffId) is { } cached)
+        {
+            return cached;
+        }
+
+        try
+        {
+            using FileLock held = await FileLock.AcquireAsync(cache.Lock("layer-" + diffId.Hex), LockPatience, clock, ct);
+            return Find(diffId) ?? await ImportAsync(blob, diffId, source, ct);
+        }
+        catch (TimeoutException e)
+        {
+            throw LayerFault.Busy($"layer {diffId}", e);
+        }
+        catch (InvalidDataException e)
+        {
+            throw LayerFault.BadLayer(blob.Digest, e.Message, e);
+        }
+        catch (DllNotFoundException e)
+        {
+            throw LayerFault.NoZstd(blob.Digest, e);
+        }
+        catch (IOException e)
+        {
+            throw LayerFault.Storage($"unpacking layer {blob.Digest}", cache.Path, e);
+        }
+    }
+
+    private StoredLayer? Find(Digest diffId)
+    {
+        try
+        {
+            return Has(cache, diffId) ? new StoredLayer(diffId, cache.LayerTree(diffId), LayerRecordFile.Read(cache.LayerRecord(diffId)), WasCached: true) : null;
+        }
+        catch (InvalidDataException e)
+        {
+            Log.Warn("layer {DiffId} in the cache is made anew: {Reason}", diffId, e.Message);
+            return null;
+        }
+    }
+
+    /// <summary>Called with the layer's lock held.</summary>
+    private async Task<StoredLayer> ImportAsync(Descriptor blob, Digest diffId, IBlobSource source, CancellationToken ct)
+    {
+        bool markers = _overlayMarkers ??= ProbeMarkers();
+        string work = cache.Temporary("layer-" + diffId.Hex);
+        for (int attempt = 1; ; attempt++)
+        {
+            TreeRemover.Remove(work);
+            Directory.CreateDirectory(work);
+            Directory.CreateDirectory(work + "/tree");
+            try
+            {
+                LayerIndex index = await UnpackAsync(new Wanted(blob, diffId, work + "/tree", markers), source, ct);
+                LayerRecordFile.Write(work + "/layer.json", index, blob);
+                TreeRemover.Remove(cache.LayerDirectory(diffId));
+                Directory.Move(work, cache.LayerDirectory(diffId));
+                Log.Info("layer {Blob} unpacked: {Entries} entries, {Bytes} bytes of data", blob.Digest, index.Entries, index.DataBytes);
+                return new StoredLayer(diffId, cache.LayerTree(diffId), index, WasCached: false);
+            }
+            catch (TransferBrokenException e) when (attempt < TransferTries)
+            {
+                Log.Warn("layer {Blob}: {Reason}; fetched again", blob.Digest, e.Message);
+                await Task.Delay(TimeSpan.FromSeconds(attempt), clock, ct);
+            }
+            catch (TransferBrokenException e)
+            {
+                TreeRemover.Remove(work);
+                throw LayerFault.Broken(blob.Digest, attempt, e);
+            }
+            catch
+            {
+                TreeRemover.Remove(work);
+                throw;
+            }
+        }
+    }
+
+    private static async Task<LayerIndex> UnpackAsync(Wanted wanted, IBlobSource source, CancellationToken ct)
+    {
+        await using Stream stream = await source.OpenAsync(wanted.Blob, ct);
+        using SafeFileHandle root = At.OpenDirectory(wanted.Tree);
+        return await LayerPipeline.UnpackAsync(stream, new UnpackTarget(root, wanted.Blob, wanted.DiffId, wanted.OverlayMarkers), ct);
+    }
+
+    /// <summary>Whether this file system takes what overlay needs for whiteouts, found by making them.</summary>
+    private bool ProbeMarkers()
+    {
+        string work = cache.Temporary($"probe-{Environment.ProcessId}-{Guid.NewGuid():N}");
+        Directory.CreateDirectory(work);
+        using SafeFileHandle directory = At.OpenDirectory(work);
+        bool works = At.MakeNode(directory, "whiteout"u8, Libc.S_IFCHR) == 0 && At.SetXattr(directory, "user.overlay.opaque"u8, "y"u8) == 0;
+        TreeRemover.Remove(work);
+        return works;
+    }
+
+    private sealed record Wanted(Descriptor Blob, Digest DiffId, string Tree, bool OverlayMarkers);
+}

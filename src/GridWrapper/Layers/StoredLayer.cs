@@ -1,0 +1,8 @@
+using GridWrapper.Images;
+
+namespace GridWrapper.Layers;
+
+/// <summary>A layer in the node's cache.</summary>
+/// <param name="Tree">Absolute path of the unpacked layer.</param>
+/// <param name="WasCached">It was there before it was asked for; nothing was fetched.</param>
+internal sealed record StoredLayer(Digest DiffId, string Tree, LayerIndex Index, bool WasCached);
