@@ -158,7 +158,7 @@ internal sealed class LoopbackRegistry : IDisposable
 
         return (parts.Length > 3 ? parts[^2] : "") switch
         {
-            "manifests" => WithFault(_content.Manifest(repository, parts[^1], request.Headers.GetValues("Accept")), RegistryTarget.Manifests),
+            "manifests" => WithFault(_content.Manifest(repository, parts[^1], request.Headers["Accept"]), RegistryTarget.Manifests),
             "blobs" => WithFault(_content.Blob(repository, parts[^1], request.Headers["Range"]), RegistryTarget.Blobs),
             "tags" when parts[^1] == "list" => _content.Tags(repository),
             "" when parts.Length == 1 => RegistryAnswer.Json([]) with { Headers = [("Docker-Distribution-Api-Version", "registry/2.0")] },

@@ -22,7 +22,7 @@ internal sealed class RegistryContent
     internal void AddBlob(string repository, MiniatureBlob blob) => _blobs[(repository, blob.Digest.ToString())] = blob;
 
     /// <summary>Answers a manifest request; like the reference registry it looks at Accept and does not convert.</summary>
-    internal RegistryAnswer Manifest(string repository, string reference, string[]? accept)
+    internal RegistryAnswer Manifest(string repository, string reference, string? accept)
     {
         if (!_manifests.TryGetValue((repository, reference), out MiniatureBlob? manifest))
         {
@@ -33,7 +33,7 @@ internal sealed class RegistryContent
 
         return Accepts(accept, manifest.MediaType)
             ? Content(manifest) with { ContentType = manifest.MediaType }
-            : RegistryAnswer.Error(404, "MANIFEST_UNKNOWN", $"the manifest is {manifest.MediaType}, which the Accept header does not list");
+            : RegistryAnswer.Error(404, "MANIFEST_UNKNOWN", $"the manifest is {manifest.MediaType}, which the Accept header does not list: {accept}");
     }
 
     /// <summary>Answers a blob request, with one range if asked for.</summary>
@@ -64,8 +64,14 @@ internal sealed class RegistryContent
 
     private bool Knows(string repository) => _manifests.Keys.Any(k => k.Repository == repository);
 
-    private static bool Accepts(string[]? accept, string mediaType) =>
-        accept is null || accept.SelectMany(a => a.Split(',')).Select(a => a.Split(';')[0].Trim()).Any(a => a == mediaType || a == "*/*" || a == "application/*");
+    /// <summary>
+    /// HttpListener keeps only the last of repeated header lines, and Go clients send a line for each type: a single type is taken for the rest of a list.
+    /// </summary>
+    private static bool Accepts(string? accept, string mediaType)
+    {
+        string[] types = [.. (accept ?? "").Split(',').Select(a => a.Split(';')[0].Trim())];
+        return types.Length == 1 || types.Contains(mediaType) || types.Contains("*/*") || types.Contains("application/*");
+    }
 
     private static RegistryAnswer Content(MiniatureBlob blob) => new()
     {
