@@ -142,9 +142,8 @@ print_memory() {
     main=$!
     sleep 2
     for pid in $(descendants "$main"); do
-        name=$(tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | head -n 1)
-        name=${name##*/}
-        # busybox's sleep is the payload; a process without arguments is already gone.
+        # The payload is the image's sleep; a process without a name is already gone.
+        { read -r name <"/proc/$pid/comm"; } 2>/dev/null || name=''
         if [[ -z $name || $name == sleep ]]; then continue; fi
         kb=$(peak "$pid")
         total=$((total + kb))
