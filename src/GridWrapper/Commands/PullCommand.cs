@@ -1,6 +1,7 @@
 using System.CommandLine;
 using GridWrapper.Diagnostics;
 using GridWrapper.Images;
+using GridWrapper.Layers;
 using GridWrapper.Planning;
 using GridWrapper.Running;
 using GridWrapper.Strategies;
@@ -31,7 +32,7 @@ internal static class PullCommand
                 return ErrorReport.Print(prepared.Input.Image.ResolveFailure ?? Planner.Explain(prepared.Plan, prepared.Input));
             }
 
-            CacheDirectory.Ensure(settings.CacheDirectory);
+            new CacheDirectory(settings.CacheDirectory).Prepare();
             Rootfs rootfs = await parts.Strategy(chosen.Strategy).MaterialiseAsync(prepared.Input, parts.Launcher(chosen.Launcher).Form, ct);
             Console.Out.WriteLine(settings.Json
                 ? new JObject

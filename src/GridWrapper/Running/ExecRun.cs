@@ -1,5 +1,6 @@
 using GridWrapper.Images;
 using GridWrapper.Launching;
+using GridWrapper.Layers;
 using GridWrapper.Strategies;
 
 namespace GridWrapper.Running;
@@ -16,7 +17,7 @@ internal sealed class ExecRun(Composition parts, RunSettings settings)
             return await parts.Runner.RunAsync(prepared, _ => throw new System.Diagnostics.UnreachableException(), Control(stop), ct);
         }
 
-        CacheDirectory.Ensure(settings.CacheDirectory);
+        new CacheDirectory(settings.CacheDirectory).Prepare();
         using ScratchDirectory scratch = ScratchDirectory.Create(settings.CacheDirectory);
         return await parts.Runner.RunAsync(prepared, rootfs => Compose(prepared, rootfs, words, scratch.Path), Control(stop), ct);
     }

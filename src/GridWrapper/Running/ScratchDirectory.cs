@@ -29,7 +29,7 @@ internal sealed class ScratchDirectory : IDisposable
         {
             if (left == path || IsOrphan(left))
             {
-                TreeRemoval.Remove(left);
+                TreeRemover.Remove(left);
             }
         }
 
@@ -37,7 +37,7 @@ internal sealed class ScratchDirectory : IDisposable
         return new ScratchDirectory(path);
     }
 
-    public void Dispose() => TreeRemoval.Remove(Path);
+    public void Dispose() => TreeRemover.Remove(Path);
 
     private static bool IsOrphan(string path) =>
         int.TryParse(System.IO.Path.GetFileName(path)[Prefix.Length..], CultureInfo.InvariantCulture, out int owner) && !Directory.Exists($"/proc/{owner}");

@@ -1,6 +1,5 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Images;
-using GridWrapper.Launching;
 using GridWrapper.Layers;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
@@ -12,35 +11,158 @@ namespace GridWrapper.Running;
 /// Finds out what the plan needs to know about this node and this image, and makes the plan: the one call site of <see cref="Planner"/>.
 /// Only what the image's kind can use is asked: a directory needs no registry and no CVMFS repository.
 /// </summary>
-internal sealed class Surveyor(Composition parts, RunSettings settings, TimeProvider time)
+internal sealed class Surveyor(Composition parts, TimeProvider time)
 {
-    private static readonly TimeSpan NamespaceDeadline = TimeSpan.FromSeconds(10);
+    private RunSettings Settings => parts.Settings;
 
     internal async Task<Prepared> PrepareAsync(ImageReference reference, CancellationToken ct)
     {
         long began = time.GetTimestamp();
-        HostFacts host = await parts.HostProbe.ProbeAsync(Wanted(reference), ct);
+
+        // The registry is asked while the node is being examined: a slow /cvmfs may take a minute.
+        Task<(Fact<ResolvedImage> Resolved, Failure? Failure)> resolving = ResolveAsync(reference, ct);
+        HostFacts host = WithCvmfsRoot(await parts.HostProbe.ProbeAsync(Wanted(reference), ct));
         double probe = time.GetElapsedTime(began).TotalSeconds;
-        began = time.GetTimestamp();
-        ImageFacts image = await SurveyAsync(reference, host, ct);
-        PlanInput input = new()
+        (Fact<ResolvedImage> resolved, Failure? failure) = await resolving;
+        ImageFacts image = new()
         {
-            Site = settings.Site,
-            Host = host,
-            Image = image,
-            CacheDirectory = settings.CacheDirectory,
-            Writable = settings.Writable,
-            ForcedStrategy = settings.ForcedStrategy,
-            ForcedLauncher = settings.ForcedLauncher,
+            Reference = reference,
+            Resolved = resolved,
+            ResolveFailure = failure,
+            Cvmfs = await FindOnCvmfsAsync(reference, resolved, host, ct),
+            AtPath = reference is ImageReference.AtPath path ? await new PathProbe(parts.Children).FindAsync(path.Path, Settings.Site.Cvmfs, ct) : new Fact<PathImage>.Unknown("not a path"),
+            CachedLayers = resolved.IsKnown(out ResolvedImage known) ? LayerStore.FindCached(new CacheDirectory(Settings.CacheDirectory), known.Config.DiffIds) : [],
         };
-        RunPlan plan = Planner.Plan(input, parts.Strategies, parts.Launchers);
-        if (NeedsRuntimes(plan, host))
+        PlanInput input = Input(host, image);
+        RunPlan plan = Plan(input);
+        if (NeedsRuntimes(plan))
         {
-            // The runtime costs a process to examine, so it is looked at only where our own launcher is not enough.
-            input = input with { Host = await parts.HostProbe.WithRuntimesAsync(host, ct) };
-            plan = Planner.Plan(input, parts.Strategies, parts.Launchers);
+            // Another runtime costs processes to examine, so it is looked for only where our own launcher is not enough.
+            input = Input(await WithRuntimesAsync(host, ct), image);
+            plan = Plan(input);
         }
 
-        return new Prepared(input, plan, new Timings { Probe = probe, Resolve = time.GetElapsedTime(began).TotalSeconds });
+        double all = time.GetElapsedTime(began).TotalSeconds;
+        return new Prepared(input, plan, new Timings { Probe = probe, Resolve = Math.Max(0, all - probe) });
+    }
+
+    /// <summary>Every group of facts, for `gridwrap probe`.</summary>
+    internal async Task<HostFacts> ProbeAllAsync(CancellationToken ct) => WithCvmfsRoot(await parts.HostProbe.ProbeAsync(
+        new ProbeRequest
+        {
+            Namespaces = true,
+            Runtimes = true,
+            RuntimeTrialDirectory = Path.Combine(Settings.CacheDirectory, "trial"),
+            CvmfsRepositories = Repositories,
+            Space = Space,
+            Fuse = true,
+            Gpus = true,
+            Zstd = true,
+            Proxies = true,
+        },
+        ct));
+
+    private ImmutableArray<string> Repositories =>
+        [.. Settings.Site.Cvmfs.ImageRepositories.Select(r => r.Split('/')[0]).Concat(Settings.Site.Cvmfs.Repositories).Distinct(StringComparer.Ordinal)];
+
+    private ImmutableArray<(string, string)> Space => [("work", Settings.WorkDirectory), ("cache", ExistingParent(Settings.CacheDirectory))];
+
+    private static string ExistingParent(string path) => Directory.Exists(path) ? path : ExistingParent(Path.GetDirectoryName(path) ?? "/");
+
+    private PlanInput Input(HostFacts host, ImageFacts image) => new()
+    {
+        Site = Settings.Site,
+        Host = host,
+        Image = image,
+        CacheDirectory = Settings.CacheDirectory,
+        Writable = Settings.Writable,
+        ForcedStrategy = Settings.ForcedStrategy,
+        ForcedLauncher = Settings.ForcedLauncher,
+    };
+
+    private RunPlan Plan(PlanInput input) => Planner.Plan(input, parts.Strategies, parts.Launchers);
+
+    private ProbeRequest Wanted(ImageReference reference)
+    {
+        ProbeRequest request = new() { Namespaces = Settings.ForcedLauncher is null or "rootless", Gpus = Settings.Gpu != "off" };
+        return reference switch
+        {
+            ImageReference.AtPath path => request with { CvmfsRepositories = RepositoryOf(path.Path) },
+            ImageReference.InRegistry => request with { Space = Space, Zstd = true, CvmfsRepositories = Settings.Site.Strategies.Contains("cvmfs-flat") ? Repositories : [.. Settings.Site.Cvmfs.Repositories] },
+            _ => request with { Space = Space, Zstd = true, CvmfsRepositories = Settings.Site.Cvmfs.Repositories.IsEmpty ? null : Settings.Site.Cvmfs.Repositories },
+        };
+    }
+
+    private ImmutableArray<string>? RepositoryOf(string path)
+    {
+        string root = Settings.Site.Cvmfs.Root + "/";
+        return path.StartsWith(root, StringComparison.Ordinal) && path.Length > root.Length ? [path[root.Length..].Split('/')[0]] : null;
+    }
+
+    /// <summary>Whether /cvmfs is there at all is read from the mount table where no repository was asked for: looking costs nothing and touches nothing.</summary>
+    private HostFacts WithCvmfsRoot(HostFacts host)
+    {
+        if (host.Cvmfs is Fact<CvmfsFacts>.Absent)
+        {
+            return host;
+        }
+
+        string root = Settings.Site.Cvmfs.Root;
+        bool mounted = MountInfo.Read().Entries.Any(m => m.MountPoint == root || m.MountPoint.StartsWith(root + "/", StringComparison.Ordinal));
+        if (host.Cvmfs.IsKnown(out CvmfsFacts known))
+        {
+            return host with { Cvmfs = new Fact<CvmfsFacts>.Known(known with { Present = mounted || known.Repositories.Any(r => r.Usable) }) };
+        }
+
+        return mounted ? host with { Cvmfs = new Fact<CvmfsFacts>.Known(new CvmfsFacts { Root = root, Present = true, Repositories = [] }) } : host;
+    }
+
+    private bool NeedsRuntimes(RunPlan plan) =>
+        Settings.Site.Launchers.Contains("apptainer")
+        && Settings.ForcedLauncher is null or "apptainer"
+        && !plan.Candidates.Any(c => c.IsUsable && c.Launcher != "apptainer");
+
+    private async Task<HostFacts> WithRuntimesAsync(HostFacts host, CancellationToken ct)
+    {
+        HostFacts found = await parts.HostProbe.ProbeAsync(
+            new ProbeRequest { Runtimes = true, RuntimeTrialDirectory = Path.Combine(Settings.CacheDirectory, "trial"), CvmfsRepositories = [] }, ct);
+        return host with { Runtimes = found.Runtimes };
+    }
+
+    private async Task<(Fact<ResolvedImage> Resolved, Failure? Failure)> ResolveAsync(ImageReference reference, CancellationToken ct)
+    {
+        if (reference is ImageReference.AtPath)
+        {
+            return (new Fact<ResolvedImage>.Absent("a path has no manifest"), null);
+        }
+
+        try
+        {
+            NodeFacts node = NodeProbe.Probe("/", Settings.Environment);
+            ResolvedImage image = reference is ImageReference.InRegistry inRegistry
+                ? await new ImageResolver(parts.Clients).ResolveAsync(inRegistry, Settings.Site, node, ct)
+                : (await LocalImages.ResolveAsync(reference, Settings.Site, node, ct)).Image;
+            return (new Fact<ResolvedImage>.Known(image), null);
+        }
+        catch (GridWrapperException e)
+        {
+            return (new Fact<ResolvedImage>.Unknown(e.Message), e.Failure);
+        }
+    }
+
+    private async Task<Fact<CvmfsImage>> FindOnCvmfsAsync(ImageReference reference, Fact<ResolvedImage> resolved, HostFacts host, CancellationToken ct)
+    {
+        if (reference is not ImageReference.InRegistry inRegistry)
+        {
+            return new Fact<CvmfsImage>.Unknown("not an image of a registry");
+        }
+
+        if (!host.Cvmfs.IsKnown(out CvmfsFacts facts))
+        {
+            return new Fact<CvmfsImage>.Unknown(host.Cvmfs.Why);
+        }
+
+        Platform platform = new("linux", host.Node.Architecture);
+        return await new CvmfsImageProbe(parts.Children).FindAsync(inRegistry, resolved, facts, new ImageSearch(Settings.Site, platform), ct);
     }
 }

@@ -1,0 +1,84 @@
+using System.Net.Http;
+using GridWrapper.Launching;
+using GridWrapper.Planning;
+using GridWrapper.Probing;
+using GridWrapper.Registries;
+using GridWrapper.Strategies;
+
+namespace GridWrapper.Running;
+
+/// <summary>The parts of one run, put together from its settings.</summary>
+internal sealed class Composition : IDisposable
+{
+    private readonly Lazy<HttpClient> _http = new(() => new HttpClient(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(30) }) { Timeout = Timeout.InfiniteTimeSpan });
+
+    private Composition(RunSettings settings, TimeProvider time)
+    {
+        Settings = settings;
+        Time = time;
+        Children = new ProbeChildren(ProbeProgram.Self, time);
+        Clients = new RegistryClientFactory(time, Random.Shared) { ConfigFile = settings.RegistryConfig };
+        Strategies = StrategyCatalog.Create(Clients, Children, time);
+        Launchers = [new RootlessLauncher(settings.CacheDirectory), new ApptainerLauncher()];
+        HostProbe = new HostProbe(new HostProbeContext
+        {
+            Site = settings.Site,
+            Children = Children,
+            Environment = settings.Environment,
+            Namespaces = ct => NamespaceProbe.ProbeAsync(settings.CacheDirectory, TimeSpan.FromSeconds(10), ct),
+        });
+        Surveyor = new Surveyor(this, time);
+        Runner = new ImageRunner(this, time);
+    }
+
+    internal static ImmutableArray<string> StrategyNames => StrategyCatalog.Names;
+
+    internal static ImmutableArray<string> LauncherNames => ["rootless", "apptainer"];
+
+    internal RunSettings Settings { get; }
+
+    internal TimeProvider Time { get; }
+
+    internal IProbeChildren Children { get; }
+
+    internal RegistryClientFactory Clients { get; }
+
+    internal ImmutableArray<IRootfsStrategy> Strategies { get; }
+
+    internal ImmutableArray<ILauncher> Launchers { get; }
+
+    internal HostProbe HostProbe { get; }
+
+    internal Surveyor Surveyor { get; }
+
+    internal ImageRunner Runner { get; }
+
+    /// <summary>For sandbox tarballs only.</summary>
+    internal HttpClient Http => _http.Value;
+
+    internal static Composition Create(RunSettings settings) => new(settings, TimeProvider.System);
+
+    internal IRootfsStrategy Strategy(string name) => Strategies.First(s => s.Name == name);
+
+    internal ILauncher Launcher(string name) => Launchers.First(l => l.Name == name);
+
+    /// <summary>The launch of the chosen candidate as a dry run shows it; null when nothing is usable.</summary>
+    internal LaunchSpec? PredictLaunch(Prepared prepared, Func<Rootfs, LaunchRequest> compose)
+    {
+        if (prepared.Plan.Chosen is not { } chosen)
+        {
+            return null;
+        }
+
+        ILauncher launcher = Launcher(chosen.Launcher);
+        return launcher.Build(compose(Strategy(chosen.Strategy).Predict(prepared.Input, launcher.Form)));
+    }
+
+    public void Dispose()
+    {
+        if (_http.IsValueCreated)
+        {
+            _http.Value.Dispose();
+        }
+    }
+}
