@@ -108,7 +108,8 @@ internal sealed class LibraryFinder(NodeTree tree, ushort machine)
 
         string before = name[..star], after = name[(star + 1)..];
         return [.. tree.List(directory)
-            .Where(n => n.Length >= before.Length + after.Length && n.StartsWith(before, StringComparison.Ordinal) && n.EndsWith(after, StringComparison.Ordinal))
+            .Where(n => n.Length >= pattern.Length - slash - 2)
+            .Where(n => n.StartsWith(before, StringComparison.Ordinal) && n.EndsWith(after, StringComparison.Ordinal))
             .Select(n => $"{directory}/{n}")];
     }
 }

@@ -105,7 +105,7 @@ internal sealed class LoopbackRegistry : IDisposable
                 HttpListenerContext context = await _listener.GetContextAsync();
                 _ = HandleAsync(context, stopping);
             }
-            catch (Exception ended) when (ended is HttpListenerException or ObjectDisposedException or InvalidOperationException)
+            catch (Exception ended) when (ended is HttpListenerException or InvalidOperationException)
             {
                 s_log.Debug("loopback registry {Address} ended: {Reason}", Address, ended.Message);
                 return;
@@ -118,12 +118,14 @@ internal sealed class LoopbackRegistry : IDisposable
         HttpListenerRequest request = context.Request;
         try
         {
+            bool headersOnly = request.HttpMethod == "HEAD";
             RegistryAnswer answer = Route(request);
-            _requests.Enqueue(new RegistryRequest(request.HttpMethod, request.Url!.AbsolutePath, answer.Status, request.HttpMethod == "HEAD" ? 0 : answer.Body.Length));
-            await SendAsync(context.Response, answer, request.HttpMethod == "HEAD", stopping);
+            _requests.Enqueue(new RegistryRequest(request.HttpMethod, request.Url!.AbsolutePath, answer.Status, headersOnly ? 0 : answer.Body.Length));
+            await SendAsync(context.Response, answer, headersOnly, stopping);
         }
-        catch (Exception gone) when (gone is HttpListenerException or IOException or ObjectDisposedException or InvalidOperationException or OperationCanceledException)
+        catch (Exception gone) when (gone is HttpListenerException or IOException or InvalidOperationException or OperationCanceledException)
         {
+            // ObjectDisposedException is an InvalidOperationException.
             s_log.Debug("loopback registry: the client of {Path} went away: {Reason}", request.Url!.AbsolutePath, gone.Message);
             context.Response.Abort();
         }

@@ -22,14 +22,15 @@ internal static class MiniatureContent
         .. programs.Entries,
         new MiniatureEntry.Folder("dev"), new MiniatureEntry.Folder("home"), new MiniatureEntry.Folder("mnt"), new MiniatureEntry.Folder("proc"),
         new MiniatureEntry.Folder("root", MiniatureEntry.OwnerOnly), new MiniatureEntry.Folder("run"), new MiniatureEntry.Folder("srv"),
-        new MiniatureEntry.Folder("sys"), new MiniatureEntry.Folder("tmp", MiniatureEntry.Temporary), new MiniatureEntry.Folder("var/tmp", MiniatureEntry.Temporary),
+        new MiniatureEntry.Folder("sys"),
+        new MiniatureEntry.Folder("tmp", MiniatureEntry.Temporary), new MiniatureEntry.Folder("var/tmp", MiniatureEntry.Temporary),
     ];
 
     private static ImmutableArray<MiniatureEntry> System() =>
     [
         MiniatureEntry.Text("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"),
         MiniatureEntry.Text("etc/group", "root:x:0:\nnogroup:x:65534:\n"),
-        MiniatureEntry.Text("etc/os-release", "ID=gridwrap-miniature\nNAME=\"gridwrap miniature image\"\nPRETTY_NAME=\"gridwrap miniature image\"\nVERSION_ID=1\n"),
+        MiniatureEntry.Text("etc/os-release", "ID=gridwrap-miniature\nNAME=\"gridwrap miniature image\"\nVERSION_ID=1\n"),
         MiniatureEntry.Text(DeletedFile, "layer 3 deletes this file\n"),
         MiniatureEntry.Text(OpaqueDirectory + "/old", "layer 3 hides this file\n"),
         MiniatureEntry.Text(OpaqueDirectory + "/older/file", "layer 3 hides this file\n"),

@@ -63,7 +63,8 @@ internal sealed record MiniatureImage
         ImmutableArray<MiniatureLayer> layers = [.. MiniatureContent.Layers(programs, marker).Select(entries => MiniatureLayer.Create(entries))];
         MiniatureBlob config = Document(OciConfigType, ConfigOf(platform, layers));
         MiniatureBlob manifest = Document(OciManifestType, ManifestOf(OciManifestType, config, layers, MiniatureLayer.OciMediaType));
-        MiniatureBlob docker = Document(DockerManifestType, ManifestOf(DockerManifestType, config with { MediaType = DockerConfigType }, layers, MiniatureLayer.DockerMediaType));
+        MiniatureBlob dockerConfig = config with { MediaType = DockerConfigType };
+        MiniatureBlob docker = Document(DockerManifestType, ManifestOf(DockerManifestType, dockerConfig, layers, MiniatureLayer.DockerMediaType));
         Platform foreign = new("linux", "s390x");
         MiniatureBlob foreignConfig = Document(OciConfigType, ConfigOf(foreign, []));
         MiniatureBlob foreignManifest = Document(OciManifestType, ManifestOf(OciManifestType, foreignConfig, [], MiniatureLayer.OciMediaType));

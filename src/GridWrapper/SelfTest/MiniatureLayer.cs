@@ -69,8 +69,10 @@ internal sealed record MiniatureLayer
     private static UstarTarEntry Header(MiniatureEntry entry) => entry switch
     {
         MiniatureEntry.Folder folder => new UstarTarEntry(TarEntryType.Directory, folder.Path + "/") { Mode = folder.Mode },
-        MiniatureEntry.RegularFile file => new UstarTarEntry(TarEntryType.RegularFile, file.Path) { Mode = file.Mode, DataStream = new MemoryStream(file.Content.ToArray()) },
-        MiniatureEntry.SymbolicLink link => new UstarTarEntry(TarEntryType.SymbolicLink, link.Path) { Mode = MiniatureEntry.Executable, LinkName = link.Target },
+        MiniatureEntry.RegularFile file =>
+            new UstarTarEntry(TarEntryType.RegularFile, file.Path) { Mode = file.Mode, DataStream = new MemoryStream(file.Content.ToArray()) },
+        MiniatureEntry.SymbolicLink link =>
+            new UstarTarEntry(TarEntryType.SymbolicLink, link.Path) { Mode = MiniatureEntry.Executable, LinkName = link.Target },
         MiniatureEntry.HardLink link => new UstarTarEntry(TarEntryType.HardLink, link.Path) { LinkName = link.Existing },
         _ => throw new System.Diagnostics.UnreachableException(),
     };

@@ -13,7 +13,8 @@ internal sealed class RegistryGate(RegistryAccess access, string address)
         RegistryAccess.Basic basic => authorization == BasicHeader(basic.User, basic.Password) ? null : Refuse("Basic realm=\"loopback\""),
         RegistryAccess.Bearer bearer => authorization == "Bearer " + bearer.Token
             ? null
-            : Refuse($"Bearer realm=\"http://{address}/token\",service=\"loopback\"" + (repository.Length == 0 ? "" : $",scope=\"repository:{repository}:pull\"")),
+            : Refuse($"Bearer realm=\"http://{address}/token\",service=\"loopback\""
+                + (repository.Length == 0 ? "" : $",scope=\"repository:{repository}:pull\"")),
         _ => throw new System.Diagnostics.UnreachableException(),
     };
 

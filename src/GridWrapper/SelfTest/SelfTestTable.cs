@@ -48,9 +48,11 @@ internal static class SelfTestTable
         })),
     }.ToString(Formatting.Indented);
 
-    private static string Summary(ImmutableArray<SelfTestRow> rows) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"{Count(rows, SelfTestResult.Passed)} passed, {Count(rows, SelfTestResult.Failed)} failed, {Count(rows, SelfTestResult.NotPossible)} not possible on this node");
+    private static string Summary(ImmutableArray<SelfTestRow> rows)
+    {
+        int passed = Count(rows, SelfTestResult.Passed), failed = Count(rows, SelfTestResult.Failed), notPossible = Count(rows, SelfTestResult.NotPossible);
+        return string.Create(CultureInfo.InvariantCulture, $"{passed} passed, {failed} failed, {notPossible} not possible on this node");
+    }
 
     private static int Count(ImmutableArray<SelfTestRow> rows, SelfTestResult result) => rows.Count(r => r.Result == result);
 

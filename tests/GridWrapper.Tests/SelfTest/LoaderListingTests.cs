@@ -29,7 +29,10 @@ public class LoaderListingTests
     public async Task The_nodes_loader_lists_the_shells_libraries(CancellationToken ct)
     {
         Assert.That(ElfFile.TryParse(await File.ReadAllBytesAsync("/bin/sh", ct), out ElfFile? shell, out string error), Is.True, error);
-        Assume.That(shell?.Interpreter, Is.Not.Null, "this node's shell is a static program");
+        if (shell?.Interpreter is null)
+        {
+            Assert.Ignore("this node's shell is a static program");
+        }
 
         ImmutableDictionary<string, string> paths = await LoaderListing.RunAsync(shell!.Interpreter!, "/bin/sh", ct);
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using GridWrapper.Diagnostics;
 using GridWrapper.SelfTest;
 
@@ -152,8 +153,13 @@ public class NodeProgramsTests
         }
     }
 
-    private static void RequireX64() =>
-        Assume.That(System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture, Is.EqualTo(System.Runtime.InteropServices.Architecture.X64), "the fake trees of this test are for x86-64");
+    private static void RequireX64()
+    {
+        if (RuntimeInformation.ProcessArchitecture != Architecture.X64)
+        {
+            Assert.Ignore("this processor is not x86-64, for which the fake trees of this fixture are made");
+        }
+    }
 
     private void WriteElf(string path, string? interpreter = null, string[]? needed = null, string? runPath = null) =>
         Write(path, SmallElf.Create(ElfFile.X86_64, interpreter, needed, runPath));

@@ -15,7 +15,15 @@ internal sealed record ToolRun(int ExitCode, string Output, string Errors)
         return new ToolRun(process.ExitCode, await output, await errors);
     }
 
-    /// <summary>Absolute path of a tool on PATH, null if it is not installed.</summary>
-    internal static string? Find(string name) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(d => Path.Combine(d, name)).FirstOrDefault(File.Exists);
+    /// <summary>Absolute path of a tool on PATH; the test is skipped where it is not installed.</summary>
+    internal static string FindOrSkip(string name)
+    {
+        string? found = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(d => Path.Combine(d, name)).FirstOrDefault(File.Exists);
+        if (found is null)
+        {
+            Assert.Ignore($"{name} is not installed");
+        }
+
+        return found!;
+    }
 }
