@@ -24,7 +24,7 @@ internal static class Program
         }
         catch (OperationCanceledException)
         {
-            return ErrorReport.Print(ErrorReport.Interrupted);
+            return ErrorReport.Print(ErrorReport.InterruptedBy(null));
         }
 #pragma warning disable CA1031 // the last resort: whatever else happens is a defect, and it is told as one
         catch (Exception e)

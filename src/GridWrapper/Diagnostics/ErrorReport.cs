@@ -4,15 +4,16 @@ namespace GridWrapper.Diagnostics;
 internal static class ErrorReport
 {
     /// <summary>A signal ended gridwrap before there was anything to end.</summary>
-    internal static Failure Interrupted { get; } = new()
+    /// <param name="signal">Its number; TERM where it is not known.</param>
+    internal static Failure InterruptedBy(int? signal) => new()
     {
         Blame = Blame.Site,
         Phase = Phase.Job,
         Step = "interrupted",
-        PilotErrorCode = PilotError.SigTerm,
+        PilotErrorCode = signal == 2 ? PilotError.SigInt : PilotError.SigTerm,
         Message = "a signal ended the run before the payload started",
         Retryable = true,
-        ExitCode = ExitCodes.SignalBase + 15,
+        ExitCode = ExitCodes.SignalBase + (signal ?? 15),
     };
 
     internal static Failure Defect(Exception e) => new()

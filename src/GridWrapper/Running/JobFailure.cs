@@ -1,0 +1,41 @@
+using GridWrapper.Diagnostics;
+using GridWrapper.Outputs;
+
+namespace GridWrapper.Running;
+
+/// <summary>Failures of a job that are neither its image's nor its payload's. Pure.</summary>
+internal static class JobFailure
+{
+    /// <summary>Null when everything promised is there.</summary>
+    internal static Failure? Of(OutputSet outputs) => outputs.Faults.IsEmpty ? null : new Failure
+    {
+        Blame = Blame.User,
+        Phase = Phase.Outputs,
+        Step = "collect-outputs",
+        PilotErrorCode = outputs.Faults[0].PilotErrorCode,
+        Message = $"the payload succeeded, but {string.Join("; ", outputs.Faults.Select(f => $"{f.Lfn}: {f.Message}"))}",
+        ExitCode = ExitCodes.OutputMissing,
+    };
+
+    internal static GridWrapperException MissingInputs(ImmutableArray<string> names, string directory) => new(new Failure
+    {
+        Blame = Blame.Site,
+        Phase = Phase.Job,
+        Step = "find-inputs",
+        PilotErrorCode = PilotError.MissingInputFile,
+        Message = $"the job's inputs {string.Join(", ", names)} are not in {directory}: who runs gridwrap has to stage them in first",
+        Retryable = true,
+    });
+
+    internal static Failure WorkDirectory(string directory, Exception e) => new()
+    {
+        Blame = Blame.Site,
+        Phase = Phase.Job,
+        Step = "write-files",
+        Errno = e is Linux.LinuxException linux ? linux.ErrnoName : null,
+        PilotErrorCode = e.Message.Contains("No space left", StringComparison.Ordinal) ? PilotError.NoLocalSpace : PilotError.Mkdir,
+        Message = $"the job directory {directory} or the cache cannot be used: {e.Message}",
+        Retryable = true,
+        ExitCode = ExitCodes.TryElsewhere,
+    };
+}

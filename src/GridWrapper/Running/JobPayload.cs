@@ -1,0 +1,130 @@
+using GridWrapper.Diagnostics;
+using GridWrapper.Jobs;
+using GridWrapper.Launching;
+using GridWrapper.Planning;
+using GridWrapper.Strategies;
+
+namespace GridWrapper.Running;
+
+/// <summary>A job's payload as a launch: the shell text with its inputs filled in, the transform's directories and variables.</summary>
+internal sealed class JobPayload(RunSettings settings, JobRequest job)
+{
+    /// <summary>The kernel takes 128 kB in one argument.</summary>
+    private const int TextLimitBytes = 120 * 1024;
+
+    private const string ProxyName = "user_proxy";
+    private const string CertificatesInside = "/var/etc/grid-security/certificates";
+
+    /// <summary>Inputs that the job names and that are neither URLs nor in the job directory.</summary>
+    internal ImmutableArray<string> MissingInputs =>
+    [
+        .. job.Inputs.Concat(job.InMap.SelectMany(s => s.Files)).Distinct(StringComparer.Ordinal)
+            .Where(name => !IsUrl(name) && !File.Exists(Path.Combine(settings.WorkDirectory, name))),
+    ];
+
+    /// <summary>The argv that will run inside. The job's number stands in it because memory monitors find the payload by searching the process table for it.</summary>
+    internal ImmutableArray<string> Command()
+    {
+        string text = PayloadText.Expand(job.Exec, job, Inside);
+        string script = job.PandaId is { } id ? string.Create(CultureInfo.InvariantCulture, $"export PandaID={id};{text}") : text;
+        return Encoding.UTF8.GetByteCount(script) <= TextLimitBytes
+            ? ["/bin/sh", "-c", script]
+            : throw GridWrapperException.BadInput("payload-text", $"the payload text (-p) is longer than {TextLimitBytes} bytes: put it into a script in the sandbox");
+    }
+
+    internal LaunchRequest Compose(PlanInput input, Rootfs rootfs, string scratch)
+    {
+        LaunchRequest request = LaunchComposer.Compose(settings, input, rootfs, scratch);
+        return request with
+        {
+            Command = Command(),
+            DataDirectory = job.DataDirectory,
+            InitialDirectory = settings.InitialDirectory ?? job.WorkDirectory,
+            Environment = LaunchComposer.Environment(settings, Variables()),
+            Binds = GivesProxy && settings.Environment.GetValueOrDefault("X509_CERT_DIR") is { Length: > 0 } certificates
+                ? request.Binds.Add(new BindMount(certificates, CertificatesInside, ReadOnly: true, Optional: true))
+                : request.Binds,
+        };
+    }
+
+    /// <summary>Files that the payload needs beside its sandbox: lists of inputs, and the proxy where the profile gives it.</summary>
+    internal void PrepareFiles()
+    {
+        foreach (InputStreamFile list in job.WriteInputToTxt)
+        {
+            File.WriteAllText(Path.Combine(settings.WorkDirectory, list.File), PayloadText.JoinStream(list.Stream, job, Inside));
+        }
+
+        if (GivesProxy)
+        {
+            CopyProxy();
+        }
+    }
+
+    /// <summary>The copy of the proxy must not stay where the log tarball is made from.</summary>
+    internal void RemoveProxy()
+    {
+        if (GivesProxy)
+        {
+            File.Delete(Path.Combine(settings.WorkDirectory, ProxyName));
+        }
+    }
+
+    private bool GivesProxy => settings.Site.Environment.GiveProxy && !job.NoX509;
+
+    private static bool IsUrl(string name) => name.Contains("://", StringComparison.Ordinal);
+
+    private string Inside(string input) => IsUrl(input) ? input : $"{job.DataDirectory.TrimEnd('/')}/{input}";
+
+    private IEnumerable<KeyValuePair<string, string>> Variables()
+    {
+        foreach ((string name, long? value) in (IEnumerable<(string, long?)>)[("PandaID", job.PandaId), ("PanDA_TaskID", job.TaskId), ("PanDA_AttemptNr", job.Attempt)])
+        {
+            if (value is { } number)
+            {
+                yield return new(name, number.ToString(CultureInfo.InvariantCulture));
+            }
+        }
+
+        string cores = settings.Environment.GetValueOrDefault("ATHENA_PROC_NUMBER") ?? job.CoreCount.ToString(CultureInfo.InvariantCulture);
+        yield return new("ATHENA_CORE_NUMBER", cores);
+        if (GivesProxy)
+        {
+            yield return new("X509_USER_PROXY", $"{job.DataDirectory.TrimEnd('/')}/{ProxyName}");
+            yield return new("X509_CERT_DIR", CertificatesInside);
+        }
+    }
+
+    private void CopyProxy()
+    {
+        string? source = settings.Environment.GetValueOrDefault("X509_USER_PROXY");
+        string target = Path.Combine(settings.WorkDirectory, ProxyName);
+        try
+        {
+            byte[] proxy = File.ReadAllBytes(source ?? string.Create(CultureInfo.InvariantCulture, $"/tmp/x509up_u{Linux.Libc.GetUid()}"));
+            File.Delete(target);
+            using FileStream copy = new(target, new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            });
+            copy.Write(proxy);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new GridWrapperException(
+                new Failure
+                {
+                    Blame = Blame.Site,
+                    Phase = Phase.Job,
+                    Step = "copy-proxy",
+                    PilotErrorCode = PilotError.NoProxy,
+                    Message = $"the site profile gives payloads the X.509 proxy, but it cannot be copied: {e.Message}. Set X509_USER_PROXY, or run the job with --noX509",
+                    Retryable = true,
+                    ExitCode = ExitCodes.TryElsewhere,
+                },
+                e);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+using GridWrapper.Diagnostics;
+using GridWrapper.Jobs;
+using GridWrapper.Launching;
+using GridWrapper.Probing;
+using GridWrapper.Reporting;
+using GridWrapper.Sites;
+using NLog;
+
+namespace GridWrapper.Running;
+
+/// <summary>One job's line to the workload manager: starting, heartbeats, the final state. What it cannot deliver goes to the spool and never fails the job.</summary>
+internal sealed class ReportLink : IAsyncDisposable
+{
+    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+
+    private readonly IWorkloadManager _manager;
+    private readonly string _server;
+    private readonly JobIdentity? _identity;
+    private readonly TimeProvider _time;
+    private Heartbeat? _heartbeat;
+    private int _updates;
+    private int _pending;
+    private string? _lastState;
+
+    /// <param name="manager">With its spool.</param>
+    /// <param name="server">For the account.</param>
+    /// <param name="identity">Null for a job without a number: there is nothing to report on.</param>
+    /// <param name="time">The clock.</param>
+    internal ReportLink(IWorkloadManager manager, string server, JobIdentity? identity, TimeProvider time)
+    {
+        _manager = manager;
+        _server = server;
+        _identity = identity;
+        _time = time;
+    }
+
+    internal ReportingState State => new(_server, _lastState, _updates, _pending);
+
+    internal bool KilledByServer => _heartbeat?.KilledByServer ?? false;
+
+    internal static ReportLink Open(IWorkloadManager manager, JobRequest job, RunSettings settings, TimeProvider time)
+    {
+        NodeFacts node = NodeProbe.Probe("/", settings.Environment);
+        JobIdentity? identity = JobIdentity.Of(job, node, settings.Queue, name => settings.Environment.GetValueOrDefault(name));
+        return new ReportLink(manager, settings.Server!, identity, time);
+    }
+
+    /// <summary>The client with its spool, for a server.</summary>
+    internal static (IWorkloadManager Manager, UpdateSpool Spool, PandaClient Client) Connect(RunSettings settings, TimeProvider time)
+    {
+        Uri server = PandaOptions.ParseServer(settings.Server!);
+        PandaClient client = new(new PandaOptions
+        {
+            Server = server,
+            Credentials = PandaCredentials.FromEnvironment(CredentialSurroundings.OfProcess()),
+            FinalUpdatePatience = TimeSpan.FromSeconds(settings.Site.Panda.FinalUpdateSeconds),
+            Time = time,
+        });
+        UpdateSpool spool = new(UpdateSpool.DirectoryIn(settings.CacheDirectory), client.Server, time);
+        return (new SpooledWorkloadManager(client, spool), spool, client);
+    }
+
+    /// <summary>The first update. A server that is away does not keep the job from running.</summary>
+    internal async Task StartingAsync(StopSource stop, CancellationToken ct)
+    {
+        if (_identity is null)
+        {
+            return;
+        }
+
+        UpdateAnswer? answer = await SendAsync(ReportMapper.Starting(_identity), ct);
+        if (answer is not null && answer.Commands.Contains("tobekilled"))
+        {
+            stop.RequestStop(StopReason.Cancelled);
+        }
+    }
+
+    /// <summary>Running, now and at each interval until <see cref="StopHeartbeatAsync"/>.</summary>
+    internal void StartHeartbeat(StopSource stop, JobRequest job, PandaPolicy policy, string? stdoutFile)
+    {
+        if (_identity is not { } identity)
+        {
+            return;
+        }
+
+        DateTimeOffset began = _time.GetUtcNow();
+        _heartbeat = new Heartbeat(_manager, new HeartbeatOptions
+        {
+            Snapshot = tail => ReportMapper.Running(identity, began, tail),
+            Stop = stop,
+            Interval = TimeSpan.FromSeconds(policy.HeartbeatSeconds),
+            Debug = job.Debug,
+            StdoutTail = () => stdoutFile is null ? null : StdoutTail.Read(stdoutFile, 2048),
+            Time = _time,
+        });
+        _heartbeat.Start();
+    }
+
+    internal async Task StopHeartbeatAsync()
+    {
+        if (_heartbeat is { } heartbeat)
+        {
+            await heartbeat.DisposeAsync();
+            _updates += heartbeat.Accepted;
+            _lastState = heartbeat.Accepted > 0 ? "running" : _lastState;
+        }
+    }
+
+    /// <summary>The final state. It is in the spool before it is sent, so that nothing is lost when this process is ended while the server is away.</summary>
+    internal async Task FinalAsync(FinalReport report, CancellationToken ct)
+    {
+        if (_identity is null)
+        {
+            return;
+        }
+
+        try
+        {
+            UpdateAnswer? answer = await SendAsync(ReportMapper.Final(_identity, report), ct);
+            _pending = answer is { Accepted: true } ? 0 : 1;
+        }
+        catch (OperationCanceledException)
+        {
+            _pending = 1;
+        }
+    }
+
+    public ValueTask DisposeAsync() => _heartbeat is null ? ValueTask.CompletedTask : new ValueTask(StopHeartbeatAsync());
+
+    private async Task<UpdateAnswer?> SendAsync(JobUpdate update, CancellationToken ct)
+    {
+        try
+        {
+            UpdateAnswer answer = await _manager.UpdateJobAsync(update, ct);
+            if (answer.Accepted)
+            {
+                _updates++;
+                _lastState = update.JobStatus;
+            }
+            else
+            {
+                Log.Warn("the workload manager did not take {State}: {Detail}", update.JobStatus, answer.Detail);
+            }
+
+            return answer;
+        }
+        catch (GridWrapperException e)
+        {
+            Log.Warn("reporting {State} failed: {Message}", update.JobStatus, e.Message);
+            return null;
+        }
+    }
+}
