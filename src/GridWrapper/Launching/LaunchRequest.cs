@@ -19,6 +19,9 @@ internal sealed record LaunchRequest
     /// <summary>Host directory of the job: shown writable inside at the same path, and at <see cref="DataDirectory"/> if that is another.</summary>
     public required string JobDirectory { get; init; }
 
+    /// <summary>Host directory on local disk, private to this run, shown as /tmp and /var/tmp.</summary>
+    public required string ScratchDirectory { get; init; }
+
     /// <summary>Second place of the job directory inside (e.g. /ctrdata), null for none.</summary>
     public string? DataDirectory { get; init; }
 

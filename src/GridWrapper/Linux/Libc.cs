@@ -19,10 +19,13 @@ internal static unsafe partial class Libc
     internal const uint MFD_EXEC = 0x10;
     internal const int SIGHUP = 1;
     internal const int SIGINT = 2;
+    internal const int SIGQUIT = 3;
     internal const int SIGKILL = 9;
     internal const int SIGUSR1 = 10;
     internal const int SIGUSR2 = 12;
     internal const int SIGTERM = 15;
+    internal const int SIGCONT = 18;
+    internal const int SIGWINCH = 28;
     internal const int WNOHANG = 1;
 
     /// <summary>O_DIRECTORY and O_NOFOLLOW have other numbers on arm64.</summary>
@@ -92,6 +95,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true)]
     internal static partial int Open(byte* path, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true)]
+    internal static partial int Statx(int directory, byte* path, int flags, uint mask, byte* buffer);
 
     [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int MemfdCreate(string name, uint flags);

@@ -10,6 +10,9 @@ internal sealed record ImageFacts
     /// <summary>Manifest and configuration as the registry (or the local layout/archive) serves them.</summary>
     public Fact<ResolvedImage> Resolved { get; init; } = new Fact<ResolvedImage>.Unknown("not asked");
 
+    /// <summary>Why <see cref="Resolved"/> is not known, with blame and code; null when it is known or was not asked.</summary>
+    public Diagnostics.Failure? ResolveFailure { get; init; }
+
     /// <summary>The flattened tree in a CVMFS image repository.</summary>
     public Fact<CvmfsImage> Cvmfs { get; init; } = new Fact<CvmfsImage>.Unknown("not asked");
 

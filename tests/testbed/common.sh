@@ -1,0 +1,48 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # the constants are for the scripts that source this file
+# Sourced by the testbed scripts. Answers go to stdout; note and fail write one line to stderr.
+
+readonly testbed_user=testbed
+readonly testbed_uid=12345
+testbed_base=${GRIDWRAP_TESTBED:-/var/tmp/gridwrap-testbed}
+
+note() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+fail() {
+    note "$@"
+    exit 1
+}
+
+need_root() { ((EUID == 0)) || fail "must run as root (this is uid $EUID); try: sudo $0"; }
+
+# need_command COMMAND…: every one on PATH, or one line that says which script brings it.
+need_command() {
+    local command
+    for command; do
+        command -v "$command" >/dev/null || fail "$command is missing; run: $(dirname "$0")/packages.sh test"
+    done
+}
+
+# take_value OPTION COUNT: an option that wants a value must be followed by one.
+take_value() { (($2 >= 2)) || fail "$1 wants a value"; }
+
+# mounts_under DIR: the mount points at or below DIR in this mount namespace, one a line.
+mounts_under() {
+    local dir point
+    dir=$(realpath -m -- "$1")
+    while read -r _ _ _ _ point _; do
+        point=$(printf '%b' "$point")
+        if [[ $point == "$dir" || $point == "$dir"/* ]]; then printf '%s\n' "$point"; fi
+    done </proc/self/mountinfo
+}
+
+# remove_tree DIR: rm -rf that refuses to run while anything is mounted at or below DIR.
+remove_tree() {
+    local mounted
+    [[ -e $1 ]] || return 0
+    mounted=$(mounts_under "$1")
+    [[ -z $mounted ]] || fail "not removing $1: ${mounted%%$'\n'*} is a mount point; umount it first"
+    # An ordinary user cannot empty a directory without write permission; root can.
+    ((EUID == 0)) || find "$1" -xdev -type d ! -perm -u=rwx -exec chmod u+rwx {} \;
+    rm -rf --one-file-system -- "$1"
+}
