@@ -78,6 +78,16 @@ internal sealed record JobRequest
     /// <summary>"debug": "True" in the job.</summary>
     public bool Debug { get; init; }
 
+    /// <summary>Host-side steps of a multi-step job, run by the pilot before and after the container; null when the job has none.</summary>
+    public StepCommand? Preprocess { get; init; }
+
+    public StepCommand? Postprocess { get; init; }
+
     /// <summary>Options that this program does not know; they are tolerated and noted.</summary>
     public ImmutableArray<string> IgnoredOptions { get; init; } = [];
+
+    /// <summary>Placeholders of a task left in the job (<see cref="TaskTemplate"/>). A dry run shows them as a warning; such a job must not be run.</summary>
+    public ImmutableArray<string> UnexpandedTemplates { get; init; } = [];
+
+    public bool HasTemplates => !UnexpandedTemplates.IsEmpty;
 }

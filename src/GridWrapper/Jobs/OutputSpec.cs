@@ -1,7 +1,11 @@
 namespace GridWrapper.Jobs;
 
 /// <summary>One entry of the `-o` map: what the payload produces and the logical file name under which it is delivered.</summary>
-internal sealed record OutputSpec(string Name, string Lfn, OutputKind Kind);
+internal sealed record OutputSpec(string Name, string Lfn, OutputKind Kind)
+{
+    /// <summary>Rucio scope of this output, from the job's scopeOut; null where the job did not come as a document.</summary>
+    public string? Scope { get; init; }
+}
 
 internal enum OutputKind
 {
