@@ -17,6 +17,9 @@ internal static class LocalFault
     internal static GridWrapperException OnCvmfs(string path, string root) =>
         Make(Blame.User, PilotError.ImageNotFound, $"the image {path} is an archive or layout below {root}, which is not read by gridwrap itself; give the unpacked directory there, or copy the archive to local disk", null);
 
+    internal static GridWrapperException Changed(string image) =>
+        Make(Blame.User, PilotError.ContainerImageMountFailure, $"the image {image} was changed while the job was being prepared; run it again when nobody writes to it", null);
+
     private static GridWrapperException Make(Blame blame, int pilotErrorCode, string message, Exception? inner) => new(
         new Failure { Blame = blame, Phase = Phase.Resolve, Step = "read-local-image", PilotErrorCode = pilotErrorCode, Message = message },
         inner);
