@@ -86,10 +86,9 @@ internal readonly record struct EntryPath : IComparable<EntryPath>
     internal bool IsBelow(EntryPath ancestor) =>
         ancestor.IsRoot ? !IsRoot : Latin1.Length > ancestor.Latin1.Length && Latin1[ancestor.Latin1.Length] == '/' && Latin1.StartsWith(ancestor.Latin1, StringComparison.Ordinal);
 
-    /// <summary>For people: UTF-8 where it is, control characters replaced.</summary>
+    /// <summary>For people: UTF-8 where it is, cut and made harmless.</summary>
     public override string ToString() => ForPeople(Encoding.Latin1.GetBytes(Latin1));
 
     /// <summary>Any bytes of an archive made fit for a message.</summary>
-    internal static string ForPeople(ReadOnlySpan<byte> bytes) =>
-        string.Concat(Encoding.UTF8.GetString(bytes[..Math.Min(bytes.Length, 300)]).Select(c => char.IsControl(c) ? '?' : c));
+    internal static string ForPeople(ReadOnlySpan<byte> bytes) => Diagnostics.Quoted.Clean(Encoding.UTF8.GetString(bytes));
 }

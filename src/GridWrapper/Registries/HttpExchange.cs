@@ -1,0 +1,105 @@
+using System.Net;
+using System.Net.Http;
+using System.Net.Http.Headers;
+using System.Security.Authentication;
+
+namespace GridWrapper.Registries;
+
+/// <summary>
+/// One HTTP request and its answer's head. No redirects, no decompression, no total time limit; a server that sends nothing for the stall time is given up.
+/// Connection failures and "come back later" answers become <see cref="TransientRegistryException"/>.
+/// </summary>
+internal sealed class HttpExchange : IDisposable
+{
+    private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromSeconds(60);
+    private readonly HttpMessageInvoker _http;
+    private readonly TimeProvider _clock;
+
+    internal HttpExchange(TimeSpan stall, TimeProvider clock)
+    {
+        Stall = stall;
+        _clock = clock;
+        _http = new HttpMessageInvoker(new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            ConnectTimeout = stall,
+            UseCookies = false,
+            Proxy = new LoopbackBypassProxy(HttpClient.DefaultProxy),
+            MaxResponseHeadersLength = 64,
+        });
+    }
+
+    internal TransferCounter Counter { get; } = new();
+
+    internal TimeSpan Stall { get; }
+
+    public void Dispose() => _http.Dispose();
+
+    /// <exception cref="TransientRegistryException">Not reached, stalled, or asked to come back later (429, 5xx).</exception>
+    internal async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct)
+    {
+        request.Headers.UserAgent.Add(new ProductInfoHeaderValue("gridwrap", typeof(HttpExchange).Assembly.GetName().Version?.ToString(3)));
+        Counter.AddRequest();
+        HttpResponseMessage response = await SendWithinStallAsync(request, ct);
+        if (response.StatusCode != HttpStatusCode.TooManyRequests && (int)response.StatusCode < 500)
+        {
+            return response;
+        }
+
+        using (response)
+        {
+            string detail = await ErrorBody.ReadAsync(response, ct);
+            throw new TransientRegistryException($"{RegistryFault.Redact(request.RequestUri!)} answered {RegistryFault.Status(response.StatusCode)}{detail}") { RetryAfter = RetryAfter(response) };
+        }
+    }
+
+    /// <summary>The body of an answer as a stream that counts, and that fails when nothing comes for the stall time.</summary>
+    internal async Task<Stream> OpenBodyAsync(HttpResponseMessage response, CancellationToken ct) =>
+        new GuardedBody(await response.Content.ReadAsStreamAsync(ct), response, new BodyGuard(Stall, Counter, _clock));
+
+    /// <summary>The whole body, or null if it is longer than allowed.</summary>
+    internal async Task<byte[]?> ReadSmallAsync(HttpResponseMessage response, int maxBytes, CancellationToken ct)
+    {
+        try
+        {
+            await using Stream body = await OpenBodyAsync(response, ct);
+            byte[] bytes = new byte[maxBytes + 1];
+            int length = await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, ct);
+            return length > maxBytes ? null : bytes[..length];
+        }
+        catch (Layers.TransferBrokenException e)
+        {
+            throw new TransientRegistryException(e.Message, e);
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendWithinStallAsync(HttpRequestMessage request, CancellationToken ct)
+    {
+        string url = RegistryFault.Redact(request.RequestUri!);
+        using var timer = new CancellationTokenSource(Stall, _clock);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(ct, timer.Token);
+        try
+        {
+            return await _http.SendAsync(request, both.Token);
+        }
+        catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
+        {
+            throw new TransientRegistryException($"{url} did not answer within {Stall.TotalSeconds:0.#} s", e);
+        }
+        catch (HttpRequestException e)
+        {
+            bool distrusted = e.InnerException is AuthenticationException;
+            string why = distrusted ? "its TLS certificate is not trusted on this node: " + e.InnerException!.Message : Innermost(e);
+            throw new TransientRegistryException($"{url} could not be reached: {why}", e);
+        }
+    }
+
+    private static string Innermost(Exception e) => e.InnerException is { } inner ? Innermost(inner) : e.Message;
+
+    private TimeSpan? RetryAfter(HttpResponseMessage response)
+    {
+        TimeSpan? asked = response.Headers.RetryAfter?.Delta ?? response.Headers.RetryAfter?.Date - _clock.GetUtcNow();
+        return asked is { } span ? TimeSpan.FromTicks(Math.Clamp(span.Ticks, 0, LongestRetryAfter.Ticks)) : null;
+    }
+}

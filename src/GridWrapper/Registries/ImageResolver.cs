@@ -1,0 +1,64 @@
+using GridWrapper.Diagnostics;
+using GridWrapper.Images;
+using GridWrapper.Probing;
+using GridWrapper.Sites;
+using NLog;
+
+namespace GridWrapper.Registries;
+
+/// <summary>Finds out what an image reference means today: one manifest, pinned by digest, for this node's platform, with its configuration.</summary>
+internal sealed class ImageResolver(RegistryClientFactory clients)
+{
+    /// <summary>Indexes that list indexes are legal, but nobody nests them deeper.</summary>
+    private const int MaxIndexDepth = 3;
+
+    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+
+    internal async Task<ResolvedImage> ResolveAsync(ImageReference.InRegistry image, SiteProfile site, NodeFacts node, CancellationToken ct)
+    {
+        using RegistryClient client = clients.Create(site);
+        ImageReference.InRegistry current = image;
+        for (int depth = 0; depth <= MaxIndexDepth; depth++)
+        {
+            ServedManifest served = await client.GetManifestAsync(current, ct);
+            switch (ManifestReader.Read(served.Bytes, served.ContentType, current.ToString()))
+            {
+                case ManifestDocument.Image found:
+                    byte[] config = await client.GetBlobAsync(image, found.Manifest.Config, ct);
+                    ResolvedImage resolved = Combine(found.Manifest, config, node, image.ToString()) with { Requests = client.Counter.Requests, BytesFetched = client.Counter.Bytes };
+                    Log.Info("{Image} is the manifest {Digest}", image.ToString(), found.Manifest.Digest);
+                    return resolved;
+                case ManifestDocument.Index index:
+                    current = image with { Digest = PlatformSelector.Select(index.Manifests, node.Architecture, node.CpuLevel, image.ToString()).Digest };
+                    break;
+            }
+        }
+
+        throw TooDeep(image.ToString());
+    }
+
+    /// <summary>Puts a manifest and its configuration together and checks that they belong to each other.</summary>
+    internal static ResolvedImage Combine(ImageManifest manifest, byte[] configBytes, NodeFacts node, string source)
+    {
+        ImageConfig config = ImageConfigReader.Read(configBytes, source);
+        if (config.Platform.Architecture != "unknown" && config.Platform.Architecture != node.Architecture)
+        {
+            throw Bad(source, $"it is for {config.Platform}, this node is {node.Architecture}; build it for this platform, or send the job to a node of that kind", PilotError.ImageNotFound);
+        }
+
+        return config.DiffIds.Length == manifest.Layers.Length
+            ? new ResolvedImage(manifest, config)
+            : throw Bad(source, $"its manifest lists {manifest.Layers.Length} layers and its configuration {config.DiffIds.Length} diff_ids; both must be built and pushed together");
+    }
+
+    internal static GridWrapperException TooDeep(string source) => Bad(source, $"its indexes are nested more than {MaxIndexDepth} deep");
+
+    private static GridWrapperException Bad(string source, string what, int pilotErrorCode = PilotError.ContainerImageMountFailure) => new(new Failure
+    {
+        Blame = Blame.Image,
+        Phase = Phase.Resolve,
+        Step = "read-manifest",
+        PilotErrorCode = pilotErrorCode,
+        Message = $"the image {source} cannot be used: {what}",
+    });
+}

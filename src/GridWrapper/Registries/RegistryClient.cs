@@ -1,0 +1,102 @@
+using System.Net.Http;
+using System.Net.Http.Headers;
+using GridWrapper.Diagnostics;
+using GridWrapper.Images;
+using GridWrapper.Layers;
+
+namespace GridWrapper.Registries;
+
+/// <summary>The pulling half of the OCI distribution protocol. Everything it hands out has the digest it was asked for.</summary>
+internal sealed class RegistryClient(HttpExchange exchange, RegistryTransport transport, Sites.RegistryPolicy policy) : IDisposable
+{
+    internal TransferCounter Counter => exchange.Counter;
+
+    public void Dispose() => exchange.Dispose();
+
+    /// <summary>The manifest or index under a tag or digest, with the Content-Type it came with.</summary>
+    internal Task<ServedManifest> GetManifestAsync(ImageReference.InRegistry image, CancellationToken ct)
+    {
+        string wanted = image.Digest?.ToString() ?? image.Tag ?? "latest";
+        RegistryRequest request = Request(image, $"manifests/{wanted}", $"the manifest of {image}", Phase.Resolve) with { Accept = MediaTypes.AcceptedManifests };
+        return transport.AskAsync(request, (response, token) => ReadManifestAsync(request, image.Digest, response, token), ct);
+    }
+
+    /// <summary>A small blob as a whole.</summary>
+    internal Task<byte[]> GetBlobAsync(ImageReference.InRegistry image, Descriptor blob, CancellationToken ct)
+    {
+        RegistryRequest request = Request(image, $"blobs/{blob.Digest}", $"the configuration {blob.Digest} of {image}", Phase.Resolve);
+        if (blob.SizeBytes > ImageConfigReader.MaxBytes)
+        {
+            throw RegistryFault.Strange(request, $"it states {blob.SizeBytes} bytes, more than the {ImageConfigReader.MaxBytes} allowed for a configuration");
+        }
+
+        return transport.AskAsync(request, (response, token) => ReadBlobAsync(request, blob, response, token), ct);
+    }
+
+    /// <summary>A blob as a stream that fails unless it is the right one.</summary>
+    internal Task<Stream> OpenBlobAsync(ImageReference.InRegistry image, Descriptor blob, CancellationToken ct)
+    {
+        RegistryRequest request = Request(image, $"blobs/{blob.Digest}", $"layer {blob.Digest} of {image}", Phase.Materialise);
+        return transport.AskAsync<Stream>(
+            request,
+            async (response, token) =>
+            {
+                CheckLength(request, blob, response);
+                return new VerifiedStream(await exchange.OpenBodyAsync(response, token), blob, fault => RegistryFault.WrongBytes(request, fault));
+            },
+            ct);
+    }
+
+    private RegistryRequest Request(ImageReference.InRegistry image, string path, string what, Phase phase) => new()
+    {
+        Endpoint = RegistryEndpoint.For(image.Host, policy),
+        Repository = image.Repository,
+        Path = $"v2/{image.Repository}/{path}",
+        What = what,
+        Phase = phase,
+    };
+
+    private async Task<ServedManifest> ReadManifestAsync(RegistryRequest request, Digest? pinned, HttpResponseMessage response, CancellationToken ct)
+    {
+        string? type = response.Content.Headers.ContentType?.ToString();
+        if (MediaTypes.WithoutParameters(type) == "text/html")
+        {
+            throw RegistryFault.Strange(request, "a web page came instead of a manifest; the host is no registry, or a proxy or log-in page answers in its place");
+        }
+
+        byte[] bytes = await exchange.ReadSmallAsync(response, ManifestReader.MaxBytes, ct)
+            ?? throw RegistryFault.Strange(request, $"the answer is longer than the {ManifestReader.MaxBytes} bytes allowed for a manifest");
+        Digest digest = Digest.Of(bytes);
+        string? stated = response.Headers.TryGetValues("Docker-Content-Digest", out IEnumerable<string>? values) ? values.First() : null;
+        if (pinned is { } wanted && wanted != digest)
+        {
+            throw RegistryFault.WrongBytes(request, $"the {bytes.Length} bytes that came have the digest {digest}, not the requested one");
+        }
+
+        return Digest.TryParse(stated, out Digest header) && header != digest
+            ? throw RegistryFault.WrongBytes(request, $"it states the digest {header}, but the {bytes.Length} bytes that came have {digest}")
+            : new ServedManifest(bytes, type);
+    }
+
+    private async Task<byte[]> ReadBlobAsync(RegistryRequest request, Descriptor blob, HttpResponseMessage response, CancellationToken ct)
+    {
+        CheckLength(request, blob, response);
+        byte[] bytes = await exchange.ReadSmallAsync(response, ImageConfigReader.MaxBytes, ct) ?? [];
+        return bytes.Length == blob.SizeBytes && Digest.Of(bytes) == blob.Digest
+            ? bytes
+            : throw RegistryFault.WrongBytes(request, $"{bytes.Length} bytes with the digest {Digest.Of(bytes)} came, {blob.SizeBytes} bytes were promised");
+    }
+
+    /// <summary>A wrong length is known before a byte is read.</summary>
+    private static void CheckLength(RegistryRequest request, Descriptor blob, HttpResponseMessage response)
+    {
+        HttpContentHeaders headers = response.Content.Headers;
+        if (headers.ContentLength is { } length && length != blob.SizeBytes)
+        {
+            throw RegistryFault.WrongBytes(request, $"it wants to send {length} bytes of {headers.ContentType?.ToString() ?? "unnamed type"}, the manifest promises {blob.SizeBytes}");
+        }
+    }
+}
+
+/// <summary>A manifest's bytes, which have the digest that was asked for, and what the server calls them.</summary>
+internal sealed record ServedManifest(byte[] Bytes, string? ContentType);

@@ -1,0 +1,60 @@
+using System.Net;
+using GridWrapper.Diagnostics;
+
+namespace GridWrapper.Registries;
+
+/// <summary>Failures of talking to a registry, with their blame. URLs appear without their query, which may hold signatures.</summary>
+internal static class RegistryFault
+{
+    internal static string Redact(Uri uri) => uri.GetLeftPart(UriPartial.Path) + (uri.Query.Length > 0 ? "?…" : "");
+
+    /// <summary>404: the reference is wrong, or the registry hides what is private.</summary>
+    internal static GridWrapperException NotFound(RegistryRequest request, string detail) => Make(
+        request,
+        Blame.User,
+        PilotError.ImageNotFound,
+        $"{request.What} does not exist at {request.Endpoint.Host} (404{detail}); check the name and tag. If the image is private, give credentials with --registry-config");
+
+    internal static GridWrapperException Denied(RegistryRequest request, string status, string note) => Make(
+        request,
+        Blame.User,
+        PilotError.ImageNotFound,
+        $"{request.Endpoint.Host} refuses access to {request.What} ({status}); {note}. The image may not exist or may need credentials (--registry-config)");
+
+    internal static GridWrapperException Unavailable(RegistryRequest request, TransientRegistryException last) => new(
+        new Failure
+        {
+            Blame = Blame.Registry,
+            Phase = request.Phase,
+            Step = request.Step,
+            PilotErrorCode = PilotError.ContainerGeneralFailure,
+            Message = $"{request.What} could not be fetched from {request.Endpoint.Host} after several tries: {last.Message}; try later, or see whether this node may reach the registry",
+            Retryable = true,
+        },
+        last);
+
+    /// <summary>The registry answered, but not as registries do.</summary>
+    internal static GridWrapperException Strange(RegistryRequest request, string what) =>
+        Make(request, Blame.Registry, PilotError.ContainerGeneralFailure, $"{request.Endpoint.Host} was asked for {request.What}: {what}");
+
+    internal static GridWrapperException WrongBytes(RegistryRequest request, string what) => new(new Failure
+    {
+        Blame = Blame.Registry,
+        Phase = request.Phase,
+        Step = "verify-digest",
+        PilotErrorCode = PilotError.ContainerImageMountFailure,
+        Message = $"{request.Endpoint.Host} served wrong bytes for {request.What}: {what}. Nothing of it was kept; tell the registry's operators, or those of a proxy in between",
+        Retryable = true,
+    });
+
+    internal static string Status(HttpStatusCode code) => string.Create(CultureInfo.InvariantCulture, $"{(int)code} {code}");
+
+    private static GridWrapperException Make(RegistryRequest request, Blame blame, int pilotErrorCode, string message) => new(new Failure
+    {
+        Blame = blame,
+        Phase = request.Phase,
+        Step = request.Step,
+        PilotErrorCode = pilotErrorCode,
+        Message = message,
+    });
+}

@@ -1,0 +1,27 @@
+using GridWrapper.Diagnostics;
+
+namespace GridWrapper.Registries;
+
+/// <summary>One thing asked of a registry, with what a failure report needs.</summary>
+internal sealed record RegistryRequest
+{
+    public required RegistryEndpoint Endpoint { get; init; }
+
+    /// <summary>Path of the repository, e.g. "library/alpine".</summary>
+    public required string Repository { get; init; }
+
+    /// <summary>Path below the registry's root.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>What it is, for messages: "the manifest of docker.io/library/alpine:3.7".</summary>
+    public required string What { get; init; }
+
+    public required Phase Phase { get; init; }
+
+    /// <summary>Media types accepted; empty for any.</summary>
+    public ImmutableArray<string> Accept { get; init; } = [];
+
+    public string Step => Phase == Phase.Materialise ? "fetch-blob" : "fetch-manifest";
+
+    public Uri Uri => new(Endpoint.Base, Path);
+}

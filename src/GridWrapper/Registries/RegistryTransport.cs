@@ -1,0 +1,152 @@
+using System.Net;
+using System.Net.Http;
+using System.Net.Http.Headers;
+using Polly;
+using Polly.Retry;
+
+namespace GridWrapper.Registries;
+
+/// <summary>
+/// Requests to registries with authentication, redirects and retries. Redirects are followed here, because the Authorization header must
+/// not go to another host: blob stores get signed URLs instead.
+/// </summary>
+internal sealed class RegistryTransport
+{
+    private const int MaxRedirects = 5;
+    private const int Retries = 4;
+    private readonly HttpExchange _exchange;
+    private readonly RegistryAuthenticator _authenticator;
+    private readonly ResiliencePipeline _retries;
+
+    internal RegistryTransport(HttpExchange exchange, RegistryAuthenticator authenticator, RetrySettings settings)
+    {
+        _exchange = exchange;
+        _authenticator = authenticator;
+        _retries = new ResiliencePipelineBuilder { TimeProvider = settings.Clock }
+            .AddRetry(new RetryStrategyOptions
+            {
+                ShouldHandle = new PredicateBuilder().Handle<TransientRegistryException>(),
+                MaxRetryAttempts = Retries,
+                BackoffType = DelayBackoffType.Exponential,
+                UseJitter = true,
+                Delay = settings.FirstDelay,
+                MaxDelay = TimeSpan.FromSeconds(30),
+                Randomizer = settings.Randomizer,
+                DelayGenerator = arguments => ValueTask.FromResult((arguments.Outcome.Exception as TransientRegistryException)?.RetryAfter is { } asked
+                    ? asked + (settings.FirstDelay * settings.Randomizer())
+                    : (TimeSpan?)null),
+            })
+            .Build();
+    }
+
+    /// <summary>Asks, and gives the successful answer to <paramref name="use"/>, which owns it. What fails in passing, there too, is tried again.</summary>
+    /// <exception cref="Diagnostics.GridWrapperException">Not found, denied, unreachable, or an answer that makes no sense.</exception>
+    internal async Task<T> AskAsync<T>(RegistryRequest request, Func<HttpResponseMessage, CancellationToken, Task<T>> use, CancellationToken ct)
+    {
+        try
+        {
+            return await _retries.ExecuteAsync(
+                async token =>
+                {
+                    HttpResponseMessage response = await AuthorisedAsync(request, token);
+                    try
+                    {
+                        return await use(response, token);
+                    }
+                    catch
+                    {
+                        response.Dispose();
+                        throw;
+                    }
+                },
+                ct);
+        }
+        catch (TransientRegistryException e)
+        {
+            throw RegistryFault.Unavailable(request, e);
+        }
+    }
+
+    private async Task<HttpResponseMessage> AuthorisedAsync(RegistryRequest request, CancellationToken ct)
+    {
+        HttpResponseMessage response = await FollowAsync(request, _authenticator.Known(request), ct);
+        if (response.StatusCode == HttpStatusCode.Unauthorized && IsRegistry(request, response.RequestMessage!.RequestUri!))
+        {
+            using HttpResponseMessage refused = response;
+            AuthenticationHeaderValue header = await _authenticator.AnswerAsync(request, refused, ct);
+            response = await FollowAsync(request, header, ct);
+        }
+
+        if (response.StatusCode == HttpStatusCode.OK)
+        {
+            return response;
+        }
+
+        using (response)
+        {
+            string detail = await ErrorBody.ReadAsync(response, ct);
+            string status = RegistryFault.Status(response.StatusCode) + detail;
+            throw response.StatusCode switch
+            {
+                HttpStatusCode.NotFound => RegistryFault.NotFound(request, detail),
+                HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => RegistryFault.Denied(request, status, "what was given as credentials, if anything, was not enough"),
+                _ => RegistryFault.Strange(request, $"{RegistryFault.Redact(response.RequestMessage!.RequestUri!)} answered {status}"),
+            };
+        }
+    }
+
+    private async Task<HttpResponseMessage> FollowAsync(RegistryRequest request, AuthenticationHeaderValue? authorization, CancellationToken ct)
+    {
+        Uri uri = request.Uri;
+        for (int hop = 0; hop <= MaxRedirects; hop++)
+        {
+            HttpResponseMessage response = await _exchange.SendAsync(Message(request, uri, authorization), ct);
+            if (response.StatusCode is not (HttpStatusCode.MovedPermanently or HttpStatusCode.Found or HttpStatusCode.SeeOther
+                or HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect))
+            {
+                return response;
+            }
+
+            using (response)
+            {
+                uri = Next(request, uri, response.Headers.Location);
+            }
+        }
+
+        throw RegistryFault.Strange(request, $"it redirected more than {MaxRedirects} times, last to {RegistryFault.Redact(uri)}");
+    }
+
+    private static Uri Next(RegistryRequest request, Uri from, Uri? location)
+    {
+        if (location is null)
+        {
+            throw RegistryFault.Strange(request, $"{RegistryFault.Redact(from)} redirected to nowhere");
+        }
+
+        Uri to = new(from, location);
+        bool downgrade = from.Scheme == Uri.UriSchemeHttps && to.Scheme == Uri.UriSchemeHttp && !LoopbackHosts.Contains(to.Host);
+        return to.Scheme is "http" or "https" && !downgrade
+            ? to
+            : throw RegistryFault.Strange(request, $"{RegistryFault.Redact(from)} redirected to {RegistryFault.Redact(to)}, which was not followed: it is {(downgrade ? "not encrypted" : "no web address")}");
+    }
+
+    private static HttpRequestMessage Message(RegistryRequest request, Uri uri, AuthenticationHeaderValue? authorization)
+    {
+        var message = new HttpRequestMessage(HttpMethod.Get, uri);
+        foreach (string type in request.Accept)
+        {
+            message.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(type));
+        }
+
+        message.Headers.Authorization = IsRegistry(request, uri) ? authorization : null;
+        return message;
+    }
+
+    private static bool IsRegistry(RegistryRequest request, Uri uri) =>
+        Uri.Compare(uri, request.Endpoint.Base, UriComponents.SchemeAndServer, UriFormat.SafeUnescaped, StringComparison.OrdinalIgnoreCase) == 0;
+}
+
+/// <summary>How failing requests are repeated.</summary>
+/// <param name="FirstDelay">Doubled with each try, with jitter.</param>
+/// <param name="Randomizer">0 ≤ x &lt; 1.</param>
+internal sealed record RetrySettings(TimeProvider Clock, TimeSpan FirstDelay, Func<double> Randomizer);

@@ -1,0 +1,98 @@
+using GridWrapper.Images;
+using GridWrapper.Layers;
+using GridWrapper.Probing;
+using NLog;
+
+namespace GridWrapper.Strategies;
+
+/// <summary>Layers into the cache, then stacked or flattened: the part that the strategies on layers share.</summary>
+internal sealed class LayerAssembly(TimeProvider clock)
+{
+    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+
+    /// <summary>The paths that <see cref="MakeAsync"/> would return if nothing forces it to flatten.</summary>
+    internal static Rootfs Predict(Order order, ImmutableHashSet<Digest> cached, string source)
+    {
+        var cache = new CacheDirectory(order.CacheDirectory);
+        Digest key = Key(order.Image);
+        ImmutableArray<Digest> stack = LayerStack.Order(order.Image.Config.DiffIds);
+        bool stacked = order.Form == RootfsForm.Stack && stack.Length <= LayerStack.MaxLayers;
+        return Describe(order, [.. order.Image.Config.DiffIds.Where(cached.Contains)], source) with
+        {
+            LowerDirectories = stacked ? [.. stack.Select(cache.LayerTree), cache.StackBase(key)] : [cache.FlatTree(key)],
+            UserXattr = stacked,
+        };
+    }
+
+    internal async Task<Rootfs> MakeAsync(Order order, IBlobSource blobs, CancellationToken ct)
+    {
+        var cache = new CacheDirectory(order.CacheDirectory);
+        cache.Prepare();
+        if (order.Form == RootfsForm.Tree && Directory.Exists(cache.FlatDirectory(Key(order.Image))))
+        {
+            return Describe(order, [.. order.Image.Config.DiffIds], blobs.Name) with { LowerDirectories = [cache.FlatTree(Key(order.Image))] };
+        }
+
+        var store = new LayerStore(cache, clock);
+        var layers = new Dictionary<Digest, StoredLayer>();
+        foreach ((Descriptor blob, Digest diffId) in order.Image.Manifest.Layers.Zip(order.Image.Config.DiffIds))
+        {
+            if (!layers.ContainsKey(diffId))
+            {
+                layers[diffId] = await store.EnsureAsync(blob, diffId, blobs, ct);
+            }
+        }
+
+        ImmutableArray<string> directories = await PutTogetherAsync(order, cache, layers, ct);
+        return Describe(order, [.. layers.Values.Where(layer => layer.WasCached).Select(layer => layer.DiffId)], blobs.Name) with { LowerDirectories = directories, UserXattr = directories.Length > 1 };
+    }
+
+    private async Task<ImmutableArray<string>> PutTogetherAsync(Order order, CacheDirectory cache, Dictionary<Digest, StoredLayer> layers, CancellationToken ct)
+    {
+        Digest key = Key(order.Image);
+        if (order.Form == RootfsForm.Stack)
+        {
+            (ImmutableArray<string> directories, string refusal) = Stack(order, cache, layers);
+            if (refusal.Length == 0)
+            {
+                return directories;
+            }
+
+            Log.Info("the layers are flattened instead of stacked: {Reason}", refusal);
+        }
+
+        string tree = await new Flattener(cache, clock).EnsureAsync(key, [.. order.Image.Config.DiffIds.Select(diffId => layers[diffId])], ct);
+        return [tree];
+    }
+
+    private static (ImmutableArray<string> Directories, string Refusal) Stack(Order order, CacheDirectory cache, Dictionary<Digest, StoredLayer> layers)
+    {
+        try
+        {
+            return LayerStack.Build(cache, Key(order.Image), [.. LayerStack.Order(order.Image.Config.DiffIds).Select(diffId => layers[diffId])]);
+        }
+        catch (IOException e)
+        {
+            throw LayerFault.Storage("stacking the layers", cache.Path, e);
+        }
+    }
+
+    /// <summary>The configuration lists the diffIDs, so its digest stands for the whole tree.</summary>
+    private static Digest Key(ResolvedImage image) => image.Config.Digest ?? image.Manifest.Config.Digest;
+
+    private static Rootfs Describe(Order order, ImmutableHashSet<Digest> cached, string source)
+    {
+        IEnumerable<(Descriptor Blob, Digest DiffId)> pairs = order.Image.Manifest.Layers.Zip(order.Image.Config.DiffIds);
+        return new Rootfs
+        {
+            Strategy = order.Strategy,
+            LowerDirectories = [],
+            Config = order.Image.Config,
+            Layers = [.. pairs.Select(pair => new LayerOrigin(pair.Blob.Digest, pair.Blob.SizeBytes, cached.Contains(pair.DiffId) ? "cache" : source))],
+            Transfer = new TransferCounts { BytesFromCache = pairs.DistinctBy(pair => pair.DiffId).Where(pair => cached.Contains(pair.DiffId)).Sum(pair => pair.Blob.SizeBytes) },
+        };
+    }
+
+    /// <summary>What is to be put together where.</summary>
+    internal sealed record Order(string Strategy, ResolvedImage Image, string CacheDirectory, RootfsForm Form);
+}

@@ -1,0 +1,46 @@
+using GridWrapper.Diagnostics;
+using GridWrapper.Images;
+using GridWrapper.Planning;
+using GridWrapper.Probing;
+
+namespace GridWrapper.Strategies;
+
+/// <summary>What refuses every strategy that brings layers into the cache, wherever they come from.</summary>
+internal static class LayeredJudge
+{
+    /// <summary>The image, or the refusal.</summary>
+    internal static Verdict.Refused? Refuse(PlanInput input, RootfsForm form, out ResolvedImage image)
+    {
+        if (!input.Image.Resolved.IsKnown(out image))
+        {
+            return Unresolved(input.Image);
+        }
+
+        Descriptor? foreign = image.Manifest.Layers.FirstOrDefault(layer => MediaTypes.IsForeignLayer(layer.MediaType));
+        if (foreign is not null)
+        {
+            return Refused($"layer {foreign.Digest} is a foreign layer, kept outside of registries; such images are not supported", Blame.Image, PilotError.ContainerImageMountFailure);
+        }
+
+        bool zstd = image.Manifest.Layers.Any(layer => layer.MediaType is MediaTypes.OciLayerZstd or MediaTypes.DockerLayerZstd);
+        if (zstd && input.Host.Zstd is Fact<string>.Absent absent)
+        {
+            return Refused($"the image has zstd layers and this node has no libzstd.so.1 ({absent.Reason})", Blame.Site, PilotError.ContainerGeneralFailure) with { Retryable = true };
+        }
+
+        if (form == RootfsForm.Stack && input.Host.Namespaces.IsKnown(out NamespaceFacts namespaces) && !namespaces.OverlayUserXattr.Works)
+        {
+            StepResult step = namespaces.OverlayUserXattr;
+            return Refused($"overlay with userxattr does not work here ({step.Detail}), so the removals of layers would be lost", Blame.Site, PilotError.ContainerGeneralFailure) with { Errno = step.Errno, Retryable = true };
+        }
+
+        return LayerCost.NoSpace(input, image);
+    }
+
+    private static Verdict.Refused Unresolved(ImageFacts image) => image.ResolveFailure is { } failure
+        ? Refused(failure.Message, failure.Blame, failure.PilotErrorCode) with { Errno = failure.Errno, Retryable = failure.Retryable }
+        : Refused($"the image's manifest is not known: {image.Resolved.Why}", Blame.Registry, PilotError.ContainerGeneralFailure) with { Retryable = true };
+
+    private static Verdict.Refused Refused(string reason, Blame blame, int pilotErrorCode) =>
+        new() { Reason = reason, Blame = blame, PilotErrorCode = pilotErrorCode };
+}
