@@ -19,6 +19,9 @@ internal sealed record LaunchSpec
 
     public ImmutableArray<string> GidMap { get; init; } = [];
 
+    /// <summary>stdin is a terminal that the payload owns: it stays in our process group, and what the terminal signals reaches it without us.</summary>
+    public bool Interactive { get; init; }
+
     /// <summary>In order; empty for the apptainer launcher.</summary>
     public ImmutableArray<LaunchOperation> Operations { get; init; } = [];
 }
