@@ -47,7 +47,13 @@ internal sealed class ChildProcess
 
     private unsafe void Live(ChildSpec spec, Action<int> started)
     {
-        int error = Spawn(spec, out int pid);
+        int pid = 0;
+        int error = spec.WorkingDirectory is null ? 0 : ChangeDirectory(spec.WorkingDirectory);
+        if (error == 0)
+        {
+            error = Spawn(spec, out pid);
+        }
+
         Pid = pid;
         started(error);
         if (error != 0)
@@ -64,6 +70,11 @@ internal sealed class ChildProcess
 
         lock (_lock)
         {
+            if (spec is { NewProcessGroup: true, KillGroupAtExit: true })
+            {
+                _ = Libc.Kill(-pid, Libc.SIGKILL);
+            }
+
             _reaped = true;
             while (Libc.Wait4(pid, &status, 0, &usage) < 0 && Errno.Last == Errno.EINTR)
             {
@@ -71,6 +82,14 @@ internal sealed class ChildProcess
         }
 
         _exit.SetResult(ChildExit.From(status, usage));
+    }
+
+    /// <summary>posix_spawn learnt to change the directory in glibc 2.29 only. This thread leaves the working directory that it shares with the others.</summary>
+    private static unsafe int ChangeDirectory(string path)
+    {
+        const int FileSystemState = 0x200;
+        using NativeStrings strings = new();
+        return Libc.Unshare(FileSystemState) == 0 && Libc.ChangeDirectory(strings.Add(path)) == 0 ? 0 : Errno.Last;
     }
 
     private static unsafe int WaitWithoutReaping(int pid)

@@ -17,4 +17,10 @@ internal sealed record ChildSpec
 
     /// <summary>Own process group, so that a terminal's signals and our group kills do not mix.</summary>
     public bool NewProcessGroup { get; init; }
+
+    /// <summary>With <see cref="NewProcessGroup"/>: when the child has ended, the rest of its group is killed, before its number can be given to another.</summary>
+    public bool KillGroupAtExit { get; init; }
+
+    /// <summary>Absolute path; null = this process's own.</summary>
+    public string? WorkingDirectory { get; init; }
 }

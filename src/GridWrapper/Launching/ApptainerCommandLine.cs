@@ -1,0 +1,93 @@
+using GridWrapper.Diagnostics;
+using GridWrapper.Probing;
+using NLog;
+
+namespace GridWrapper.Launching;
+
+/// <summary>
+/// Writes the command line and the environment of `apptainer exec`, so that the payload finds what the rootless launcher gives it: its variables, HOME, working
+/// directory, /tmp, job directory and binds. What Apptainer adds and cannot be told to leave out: PS1, PROMPT_COMMAND, LANG=C where LANG is unset, APPTAINER_* and
+/// SINGULARITY_* variables, and /.singularity.d/libs behind a given LD_LIBRARY_PATH. Pure.
+/// </summary>
+internal static class ApptainerCommandLine
+{
+    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+
+    internal static LaunchSpec Create(LaunchRequest request, RuntimeFacts runtime)
+    {
+        ApptainerDialect dialect = ApptainerDialect.Of(runtime);
+        ImmutableArray<string> profile = request.Plan.Site.Apptainer.Options;
+        ImmutableSortedDictionary<string, string> variables = PayloadEnvironment.Create(request);
+        // --containall: own pid and ipc namespaces, an own /dev, no variable of the host. --no-home leaves HOME to --home and mounts nothing there.
+        return new LaunchSpec
+        {
+            Launcher = ApptainerLauncher.FixedName,
+            Argv =
+            [
+                runtime.Path, "exec", .. profile, "--containall", "--no-home", "--home", Home(variables), "--pwd", PayloadDirectory.Create(request),
+                .. ApptainerBinds.Options(request, dialect), .. Devices(request), .. request.Writable ? (string[])["--writable-tmpfs"] : [],
+                request.Rootfs.LowerDirectories.Single(), .. PayloadCommand.Create(request),
+            ],
+            Environment = Environment(request, dialect.Prefix, variables, evaluated: !profile.Contains("--no-eval") && !profile.Contains("--compat")),
+            WorkingDirectory = request.JobDirectory,
+            Interactive = request.Interactive,
+        };
+    }
+
+    /// <summary>The only way: Apptainer refuses a HOME among the payload's variables, and splits the option's value at ':'.</summary>
+    private static string Home(ImmutableSortedDictionary<string, string> variables) => variables["HOME"] is ['/', ..] home && !home.Contains(':', StringComparison.Ordinal)
+        ? home
+        : throw Refused($"HOME is '{variables["HOME"]}', and Apptainer takes only an absolute path without ':' for it; set another with --env HOME=…, or use the rootless launcher");
+
+    private static IEnumerable<string> Devices(LaunchRequest request)
+    {
+        bool nvidia = request.Devices.Any(d => d.StartsWith("/dev/nvidia", StringComparison.Ordinal));
+        bool amd = request.Devices.Any(d => d == "/dev/kfd" || (!nvidia && d.StartsWith("/dev/dri", StringComparison.Ordinal)));
+        return [.. nvidia ? (string[])["--nv"] : [], .. amd ? (string[])["--rocm"] : []];
+    }
+
+    /// <summary>
+    /// The runtime's own process sees a fixed PATH and keeps its own files in the cache. The payload's variables travel as APPTAINERENV_*: `--env` splits at
+    /// commas, and the command line is there for everyone to read.
+    /// </summary>
+    private static ImmutableSortedDictionary<string, string> Environment(
+        LaunchRequest request, string prefix, ImmutableSortedDictionary<string, string> variables, bool evaluated)
+    {
+        string own = Path.Combine(request.Plan.CacheDirectory, "apptainer");
+        ImmutableSortedDictionary<string, string>.Builder result = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
+        result["PATH"] = PayloadEnvironment.DefaultPath;
+        result["HOME"] = own;
+        result[prefix + "_CACHEDIR"] = Path.Combine(own, "cache");
+        result[prefix + "_TMPDIR"] = request.ScratchDirectory;
+        foreach ((string name, string value) in variables)
+        {
+            if (!IsIdentifier(name))
+            {
+                // One such name would make Apptainer drop all variables, silently.
+                Log.Warn("variable {Name} is not handed to the payload: Apptainer takes only letters, digits and underscores", name);
+            }
+            else if (name != "HOME")
+            {
+                result[$"{prefix}ENV_{name}"] = evaluated ? Escape(value) : value;
+            }
+        }
+
+        return result.ToImmutable();
+    }
+
+    private static bool IsIdentifier(string name) =>
+        name.Length > 0 && !char.IsAsciiDigit(name[0]) && name.All(c => c == '_' || char.IsAsciiLetterOrDigit(c));
+
+    /// <summary>Apptainer puts values between double quotes into a script for its built-in shell, having escaped double quotes and nothing else.</summary>
+    private static string Escape(string value) =>
+        value.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("$", @"\$", StringComparison.Ordinal).Replace("`", @"\`", StringComparison.Ordinal);
+
+    internal static GridWrapperException Refused(string message) => new(new Failure
+    {
+        Blame = Blame.User,
+        Phase = Phase.Launch,
+        Step = "compose-apptainer",
+        PilotErrorCode = PilotError.ContainerBindFailure,
+        Message = message,
+    });
+}

@@ -1,0 +1,61 @@
+using System.Diagnostics;
+using GridWrapper.Diagnostics;
+using GridWrapper.Planning;
+using GridWrapper.Probing;
+using GridWrapper.Strategies;
+
+namespace GridWrapper.Launching;
+
+/// <summary>
+/// Runs payloads by the node's Apptainer or Singularity: for nodes where only that program may make namespaces (setuid installations, AppArmor profiles).
+/// Unlike the rootless launcher it leaves the payload running when gridwrap itself is killed by KILL; the batch system has to end it then.
+/// </summary>
+internal sealed class ApptainerLauncher : ILauncher
+{
+    internal const string FixedName = "apptainer";
+
+    /// <summary>Starting a container, measured on two cores.</summary>
+    private static readonly Cost Launch = new(0, 0, 0, 0.25);
+
+    public string Name => FixedName;
+
+    public RootfsForm Form => RootfsForm.Tree;
+
+    public Verdict Judge(PlanInput input) => input.Host.Runtimes switch
+    {
+        Fact<ImmutableArray<RuntimeFacts>>.Known known when Chosen(known.Value) is { } runtime =>
+            Verdict.Yes(Launch, $"{runtime.Name} {runtime.Version} at {runtime.Path}"),
+        Fact<ImmutableArray<RuntimeFacts>>.Known { Value.IsEmpty: false } known => Broken(known.Value),
+        Fact<ImmutableArray<RuntimeFacts>>.Unknown unknown => Missing($"whether Apptainer is on this node could not be told: {unknown.Reason}"),
+        Fact<ImmutableArray<RuntimeFacts>>.Absent absent => Missing($"no Apptainer on this node: {absent.Reason}"),
+        _ => Missing("no Apptainer on this node"),
+    };
+
+    public LaunchSpec Build(LaunchRequest request) =>
+        request.Plan.Host.Runtimes.IsKnown(out ImmutableArray<RuntimeFacts> runtimes) && Chosen(runtimes) is { } runtime
+            ? ApptainerCommandLine.Create(request, runtime)
+            : throw new UnreachableException("built without a usable verdict");
+
+    public async Task<RunResult> RunAsync(LaunchSpec spec, RunControl control, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        using ApptainerRun run = ApptainerRun.Start(spec, control);
+        using CancellationTokenRegistration cancel = ct.Register(run.Cancel);
+        return await run.WaitAsync();
+    }
+
+    private static RuntimeFacts? Chosen(ImmutableArray<RuntimeFacts> runtimes) =>
+        runtimes.FirstOrDefault(r => r.Works.Works && !ApptainerDialect.Of(r).TooOld);
+
+    private static Verdict.Refused Missing(string reason) =>
+        new() { Reason = reason, Blame = Blame.Site, PilotErrorCode = PilotError.ApptainerNotInstalled, Retryable = true };
+
+    private static Verdict.Refused Broken(ImmutableArray<RuntimeFacts> runtimes) => new()
+    {
+        Reason = string.Join("; ", runtimes.Select(r => $"{r.Path} ({r.Version}): {(r.Works.Works ? "too old, 3.6 is the first that will do" : r.Works.Detail)}")),
+        Blame = Blame.Site,
+        PilotErrorCode = PilotError.ContainerGeneralFailure,
+        Errno = runtimes.Select(r => r.Works.Errno).FirstOrDefault(e => e is not null),
+        Retryable = true,
+    };
+}
