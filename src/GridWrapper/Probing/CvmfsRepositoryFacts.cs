@@ -19,6 +19,9 @@ internal sealed record CvmfsRepositoryFacts
     /// <summary>Magic attributes that answered: revision, root_hash, host, proxy, version, nioerr…</summary>
     public ImmutableDictionary<string, string> Attributes { get; init; } = ImmutableDictionary<string, string>.Empty;
 
+    /// <summary>What is not well although the repository is usable: cache pressure, errors on the rise, no proxy.</summary>
+    public ImmutableArray<string> Warnings { get; init; } = [];
+
     /// <summary>A probe child that could not be killed and had to be left behind.</summary>
     public int? LeakedProbePid { get; init; }
 

@@ -1,0 +1,23 @@
+namespace GridWrapper.Probing;
+
+/// <summary>What a probe child can be asked; the second word of its command line.</summary>
+internal static class ProbeKind
+{
+    /// <summary>ROOT NAME: is this repository healthy?</summary>
+    internal const string Repository = "cvmfs-repo";
+
+    /// <summary>BASE WANTED-HEX-OR-EMPTY ROOT NAME…: which flat tree do these names lead to?</summary>
+    internal const string Image = "cvmfs-image";
+
+    /// <summary>TREE: does this tree still open and read?</summary>
+    internal const string Tree = "cvmfs-tree";
+
+    /// <summary>PATH ROOT: directory, SIF or squashfs?</summary>
+    internal const string Path = "path-kind";
+
+    /// <summary>OWN-IDENTITY CANDIDATE…: which of these programs exist, and what do they call themselves?</summary>
+    internal const string Runtime = "runtime";
+
+    /// <summary>PATH: free space there.</summary>
+    internal const string Space = "space";
+}

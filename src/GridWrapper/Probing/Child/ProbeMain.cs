@@ -1,0 +1,62 @@
+using GridWrapper.Linux;
+
+namespace GridWrapper.Probing;
+
+/// <summary>
+/// The disposable child: <c>gridwrap __probe KIND ARGUMENT…</c>, answering on descriptor 3. It alone touches /cvmfs and other file systems that may hang;
+/// when it does, it is killed or abandoned, and its parent goes on.
+/// </summary>
+internal static class ProbeMain
+{
+    internal const string CommandName = "__probe";
+
+    internal const int AnswerDescriptor = 3;
+
+    /// <param name="args">The whole command line, "__probe" first.</param>
+    internal static int Run(string[] args)
+    {
+        if (args.Length < 2)
+        {
+            return Diagnostics.ExitCodes.Usage;
+        }
+
+        _ = Libc.ProbeSignal(Libc.SIGTERM, 0);
+        if (Libc.ProbeChangeDirectory("/") != 0)
+        {
+            return Diagnostics.ExitCodes.CannotRun;
+        }
+
+        return Answer(args[1], args.AsSpan(2), new ProbeOutput.ToDescriptor(AnswerDescriptor)) ? 0 : Diagnostics.ExitCodes.Usage;
+    }
+
+    /// <summary>Answers one question; false if it is not one of <see cref="ProbeKind"/>.</summary>
+    internal static bool Answer(string kind, ReadOnlySpan<string> arguments, ProbeOutput output)
+    {
+        switch (kind, arguments.Length)
+        {
+            case (ProbeKind.Repository, 2):
+                RepositoryCheck.Run(arguments[0], arguments[1], output);
+                break;
+            case (ProbeKind.Image, >= 3):
+                ImageCheck.Run(new ImageQuestion(arguments[0], arguments[1], arguments[2], [.. arguments[3..]]), output);
+                break;
+            case (ProbeKind.Tree, 1):
+                TreeCheck.Run(arguments[0], output);
+                break;
+            case (ProbeKind.Path, 2):
+                PathCheck.Run(arguments[0], arguments[1], output);
+                break;
+            case (ProbeKind.Runtime, >= 2):
+                RuntimeCheck.Run(arguments[0], arguments[1..], output);
+                break;
+            case (ProbeKind.Space, 1):
+                SpaceCheck.Run(arguments[0], output);
+                break;
+            default:
+                return false;
+        }
+
+        output.Say(ProbeOutput.EndKey, "1");
+        return true;
+    }
+}
