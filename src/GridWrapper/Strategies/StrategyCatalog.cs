@@ -1,3 +1,4 @@
+using GridWrapper.Probing;
 using GridWrapper.Registries;
 
 namespace GridWrapper.Strategies;
@@ -5,12 +6,16 @@ namespace GridWrapper.Strategies;
 /// <summary>Every way of getting a root filesystem that this program knows.</summary>
 internal static class StrategyCatalog
 {
-    internal static ImmutableArray<IRootfsStrategy> Create(RegistryClientFactory clients, TimeProvider clock)
+    /// <summary>As `--strategy` takes them.</summary>
+    internal static readonly ImmutableArray<string> Names = ["directory", "cvmfs-flat", "local", "registry"];
+
+    internal static ImmutableArray<IRootfsStrategy> Create(RegistryClientFactory clients, IProbeChildren children, TimeProvider clock)
     {
         var assembly = new LayerAssembly(clock);
         return
         [
             new DirectoryStrategy(),
+            new CvmfsFlatStrategy(children),
             new LocalStrategy(assembly),
             new RegistryStrategy(clients, assembly),
         ];

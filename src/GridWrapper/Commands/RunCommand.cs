@@ -1,0 +1,72 @@
+using System.CommandLine;
+using GridWrapper.Diagnostics;
+using GridWrapper.Jobs;
+using GridWrapper.Launching;
+using GridWrapper.Reporting;
+using GridWrapper.Running;
+
+namespace GridWrapper.Commands;
+
+/// <summary>`gridwrap run --job FILE`, `gridwrap run -- JOBPARAMS…`, `gridwrap run --pull-job`, and the bare calling convention of the transform.</summary>
+internal static class RunCommand
+{
+    internal static Command Create()
+    {
+        Argument<string[]> words = new("JOBPARAMS") { Description = "job parameters as the transform takes them", Arity = ArgumentArity.ZeroOrMore };
+        Command command = new("run", "Run a PanDA job and leave its outputs and its account. Example: gridwrap run --job pandaJobData.out --workdir /scratch/job1");
+        command.Arguments.Add(words);
+        foreach (Option option in GlobalOptions.Common.Concat(GlobalOptions.Planning).Concat(GlobalOptions.Launching).Concat(GlobalOptions.Running))
+        {
+            command.Options.Add(option);
+        }
+
+        command.SetAction((parsed, ct) => RunAsync(
+            SettingsReader.Read(parsed),
+            new JobRun.Source([.. parsed.GetValue(words) ?? []], parsed.GetValue(GlobalOptions.Job), parsed.GetValue(GlobalOptions.PullJob)),
+            ct));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(RunSettings settings, JobRun.Source source, CancellationToken ct)
+    {
+        int given = (source.Words.IsEmpty ? 0 : 1) + (source.File is null ? 0 : 1) + (source.Pull ? 1 : 0);
+        if (given != 1)
+        {
+            throw GridWrapperException.BadInput("command-line", "the command line is wrong: run takes exactly one of --job FILE, --pull-job, and job parameters. See gridwrap run --help");
+        }
+
+        if (settings.DryRun)
+        {
+            using Composition parts = Composition.Create(settings);
+            JobRequest job = await JobRun.ReadAsync(source, settings, ct);
+            using SignalForwarding unused = new();
+            DryRunOutput.Print(await new JobRunner(parts, job, null, unused).DryRunAsync(ct), settings.Json);
+            return 0;
+        }
+
+        Logging.ToJobDirectory(settings.WorkDirectory);
+        JobOutcome outcome = await new JobRun(settings, TimeProvider.System).RunAsync(source);
+        if (settings.Json)
+        {
+            Console.Out.WriteLine(ResultDocument.Create(outcome).ToString());
+        }
+
+        return ExitCode(outcome, underPilot: settings.Server is null);
+    }
+
+    private static int ExitCode(JobOutcome outcome, bool underPilot)
+    {
+        if (outcome.Failure is { } failure)
+        {
+            return ErrorReport.Print(failure);
+        }
+
+        RunResult result = outcome.Image!.Result!;
+        if (result.ExitCode != 0)
+        {
+            Console.Error.WriteLine($"gridwrap: user: {ReportMapper.Diagnose(result)} [step=payload pilot={ReportMapper.PilotCode(result, false, null)}]");
+        }
+
+        return JobFiles.ExitCode(result.ExitCode, underPilot);
+    }
+}

@@ -1,0 +1,154 @@
+using GridWrapper.Diagnostics;
+using GridWrapper.Jobs;
+using GridWrapper.Layers;
+using GridWrapper.Reporting;
+using NLog;
+
+namespace GridWrapper.Running;
+
+/// <summary>From wherever a job comes to its outcome, with the workload manager told where one is configured.</summary>
+internal sealed class JobRun(RunSettings settings, TimeProvider time)
+{
+    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+
+    /// <summary>Exactly one of the three is given.</summary>
+    /// <param name="Words">Job parameters.</param>
+    /// <param name="File">Job definition file, "-" for stdin.</param>
+    /// <param name="Pull">Ask the workload manager.</param>
+    internal sealed record Source(ImmutableArray<string> Words, string? File, bool Pull);
+
+    /// <summary>A job that needs no workload manager to be read.</summary>
+    /// <exception cref="GridWrapperException">All faults; exit 64.</exception>
+    internal static async Task<JobRequest> ReadAsync(Source source, RunSettings settings, CancellationToken ct)
+    {
+        if (source.Pull)
+        {
+            throw GridWrapperException.BadInput("command-line", "the command line is wrong: a dry run does not take a job from the workload manager; give --job FILE");
+        }
+
+        return source.File is { } file
+            ? (await JobSource.ReadAsync(file, settings, ct)).RequestOrThrow()
+            : JobReader.FromArguments(source.Words, JobSource.Options(settings));
+    }
+
+    internal async Task<JobOutcome> RunAsync(Source source)
+    {
+        using SignalForwarding signals = new();
+        if (settings.Server is null)
+        {
+            if (source.Pull)
+            {
+                throw GridWrapperException.BadInput("command-line", "the command line is wrong: --pull-job needs --server URL (or a site profile that names one) and no --no-report");
+            }
+
+            return await RunAsync(source, null, signals);
+        }
+
+        new CacheDirectory(settings.CacheDirectory).Prepare();
+        (IWorkloadManager manager, UpdateSpool spool, PandaClient client) = ReportLink.Connect(settings, time);
+        using (client)
+        {
+            await ResendAsync(manager, spool, signals.Cancelled);
+            return await RunAsync(source, manager, signals);
+        }
+    }
+
+    private async Task<JobOutcome> RunAsync(Source source, IWorkloadManager? manager, SignalForwarding signals)
+    {
+        JobReadResult read;
+        try
+        {
+            read = source switch
+            {
+                { Pull: true } => await PullAsync(manager!, signals.Cancelled),
+                { File: { } file } => await JobSource.ReadAsync(file, settings, signals.Cancelled),
+                _ => new JobReadResult { Request = JobReader.FromArguments(source.Words, JobSource.Options(settings)) },
+            };
+        }
+        catch (GridWrapperException e)
+        {
+            return Rejected(new JobReadResult(), e.Failure);
+        }
+
+        if (read.Request is not { } job)
+        {
+            return await RejectAsync(read, manager, signals.Cancelled);
+        }
+
+        if (read.JobCount > 1)
+        {
+            Log.Warn("the document holds {Count} jobs, job {PandaId} is run", read.JobCount, job.PandaId);
+        }
+
+        using Composition parts = Composition.Create(settings);
+        await using ReportLink? link = manager is null ? null : ReportLink.Open(manager, job, settings, time);
+        return await new JobRunner(parts, job, link, signals).RunAsync();
+    }
+
+    private async Task<JobReadResult> PullAsync(IWorkloadManager manager, CancellationToken ct)
+    {
+        if (string.IsNullOrEmpty(settings.Queue))
+        {
+            throw GridWrapperException.BadInput("command-line", "the command line is wrong: --pull-job needs --queue NAME (or PILOT_SITENAME, or a site profile that names one)");
+        }
+
+        string host = Probing.NodeProbe.Probe("/", settings.Environment).HostName;
+        string? text = await manager.AcquireJobAsync(new AcquireRequest { SiteName = settings.Queue, Node = host, ProdSourceLabel = "user" }, ct);
+        return text is not null
+            ? JobSource.Read(Encoding.UTF8.GetBytes(text), settings)
+            : throw new GridWrapperException(new Failure
+            {
+                Blame = Blame.Server,
+                Phase = Phase.Job,
+                Step = "acquire-job",
+                PilotErrorCode = PilotError.NoJobsInPanda,
+                Message = $"{settings.Server} has no job for the queue {settings.Queue}: nothing is wrong, try again later",
+                Retryable = true,
+                ExitCode = ExitCodes.TryElsewhere,
+            });
+    }
+
+    /// <summary>A job whose definition is wrong must not wait for its heartbeat to time out: the server is told.</summary>
+    private async Task<JobOutcome> RejectAsync(JobReadResult read, IWorkloadManager? manager, CancellationToken ct)
+    {
+        Failure failure = read.ToException().Failure;
+        ReportingState? state = null;
+        if (manager is not null && read.PandaId is { } id)
+        {
+            UpdateAnswer answer = await manager.UpdateJobAsync(ReportMapper.RejectedDocument(id, read.Attempt, failure), ct);
+            state = new ReportingState(settings.Server!, answer.Accepted ? "failed" : null, answer.Accepted ? 1 : 0, answer.Accepted ? 0 : 1);
+        }
+
+        return Rejected(read, failure) with { Reporting = state };
+    }
+
+    private JobOutcome Rejected(JobReadResult read, Failure failure)
+    {
+        JobOutcome outcome = new() { PandaId = read.PandaId, Attempt = read.Attempt, Failure = failure, Timings = new Timings() };
+        JobFiles files = new(settings);
+        files.WriteErrorReport(outcome, underPilot: settings.Server is null);
+        files.WriteResult(outcome);
+        return outcome;
+    }
+
+    /// <summary>What earlier jobs of this node could not deliver. It never keeps this one waiting for long.</summary>
+    private static async Task ResendAsync(IWorkloadManager manager, UpdateSpool spool, CancellationToken ct)
+    {
+        if (spool.List().IsEmpty)
+        {
+            return;
+        }
+
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        limit.CancelAfter(TimeSpan.FromSeconds(20));
+        try
+        {
+            int sent = await spool.ResendAsync(manager, limit.Token);
+            Log.Info("{Count} updates of earlier jobs were delivered", sent);
+        }
+        catch (Exception e) when (e is GridWrapperException or OperationCanceledException && !ct.IsCancellationRequested)
+        {
+            Log.Warn("updates of earlier jobs stay in the spool: {Message}", e.Message);
+        }
+    }
+}
