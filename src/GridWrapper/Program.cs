@@ -6,7 +6,6 @@ namespace GridWrapper;
 /// <summary>Parses, runs the command, maps an exception to an exit code. The only catch-all of the program.</summary>
 internal static class Program
 {
-<<<<<<< HEAD
     internal static async Task<int> Main(string[] args)
     {
         if (args is ["__probe", ..])
@@ -34,7 +33,4 @@ internal static class Program
             return ErrorReport.Print(ErrorReport.Defect(e));
         }
     }
-=======
-    internal static int Main(string[] args) => args is [Probing.ProbeMain.CommandName, ..] ? Probing.ProbeMain.Run(args) : args.Length;
->>>>>>> probing
 }

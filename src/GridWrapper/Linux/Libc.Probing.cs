@@ -5,13 +5,7 @@ namespace GridWrapper.Linux;
 /// <summary>The calls that looking at a node needs. Layouts are those of 64-bit Linux (x86-64 and arm64 agree on all of them).</summary>
 internal static unsafe partial class Libc
 {
-<<<<<<< HEAD
     internal const int AT_NO_AUTOMOUNT = 0x800;
-=======
-    internal const int AT_SYMLINK_NOFOLLOW = 0x100;
-    internal const int AT_NO_AUTOMOUNT = 0x800;
-    internal const int AT_EMPTY_PATH = 0x1000;
->>>>>>> probing
     internal const long AutofsMagic = 0x187;
     internal const long FuseMagic = 0x65735546;
 

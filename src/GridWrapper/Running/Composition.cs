@@ -19,7 +19,7 @@ internal sealed class Composition : IDisposable
         Children = new ProbeChildren(ProbeProgram.Self, time);
         Clients = new RegistryClientFactory(time, Random.Shared) { ConfigFile = settings.RegistryConfig };
         Strategies = StrategyCatalog.Create(Clients, Children, time);
-        Launchers = [new RootlessLauncher(settings.CacheDirectory), new ApptainerLauncher()];
+        Launchers = LauncherCatalog.Create(settings.CacheDirectory);
         HostProbe = new HostProbe(new HostProbeContext
         {
             Site = settings.Site,
@@ -33,7 +33,7 @@ internal sealed class Composition : IDisposable
 
     internal static ImmutableArray<string> StrategyNames => StrategyCatalog.Names;
 
-    internal static ImmutableArray<string> LauncherNames => ["rootless", "apptainer"];
+    internal static ImmutableArray<string> LauncherNames => LauncherCatalog.Names;
 
     internal RunSettings Settings { get; }
 

@@ -229,15 +229,9 @@ public class CvmfsImageProbeTests
         Assert.That(Known(await FindAsync(tree, served: null)).PublicName, Is.EqualTo(image.PublicName));
     }
 
-<<<<<<< HEAD
-    [TestCase("missing", "Absent")]
-    [TestCase("empty", "Absent")]
-    public async Task Without_a_usable_repository_the_reason_is_its_state(string shape, string type)
-=======
     [TestCase("missing")]
     [TestCase("empty")]
     public async Task Without_a_usable_repository_the_reason_is_its_state(string shape)
->>>>>>> probing
     {
         using Scratch scratch = new();
         FakeCvmfsTree tree = new(scratch.Path, "another.test");
@@ -247,11 +241,6 @@ public class CvmfsImageProbeTests
         }
 
         Fact<CvmfsImage> found = await FindAsync(tree, new FakeImage());
-<<<<<<< HEAD
-        Assert.That((found.GetType().Name, found.Why), Is.EqualTo((type, found.Why)));
-        Assert.That(found.Why, Does.Contain($"{Unpacked}: absent"));
-=======
         Assert.That(found, Is.TypeOf<Fact<CvmfsImage>.Absent>().With.Property("Reason").Contains($"{Unpacked}: absent"));
->>>>>>> probing
     }
 }
