@@ -1,0 +1,76 @@
+using Newtonsoft.Json;
+using Newtonsoft.Json.Linq;
+
+namespace GridWrapper.Sites;
+
+/// <summary>A profile with every default filled in, as JSON: what `gridwrap site show` prints and what dry runs and results record. What it writes, the reader reads back.</summary>
+internal static class SiteProfileWriter
+{
+    internal static string Write(SiteProfile profile) => ToJson(profile).ToString(Formatting.Indented);
+
+    internal static JObject ToJson(SiteProfile profile) => new()
+    {
+        ["name"] = profile.Name,
+        ["description"] = profile.Description,
+        ["cvmfs"] = Cvmfs(profile.Cvmfs),
+        ["strategies"] = new JArray(profile.Strategies),
+        ["launchers"] = new JArray(profile.Launchers),
+        ["cache"] = new JObject { ["directory"] = profile.Cache.Directory },
+        ["registries"] = new JObject
+        {
+            ["plainHttp"] = new JArray(profile.Registries.PlainHttp),
+            ["configFile"] = profile.Registries.ConfigFile,
+            ["stallSeconds"] = profile.Registries.StallSeconds,
+        },
+        ["apptainer"] = new JObject
+        {
+            ["programs"] = new JArray(profile.Apptainer.Programs),
+            ["cvmfsPrograms"] = new JArray(profile.Apptainer.CvmfsPrograms),
+            ["options"] = new JArray(profile.Apptainer.Options),
+        },
+        ["binds"] = new JArray(profile.Binds.Select(Bind)),
+        ["environment"] = Environment(profile.Environment),
+        ["graceSeconds"] = profile.GraceSeconds,
+        ["maxWallSeconds"] = profile.MaxWallSeconds,
+        ["gpu"] = profile.Gpu,
+        ["panda"] = new JObject
+        {
+            ["server"] = profile.Panda.Server,
+            ["queue"] = profile.Panda.Queue,
+            ["heartbeatSeconds"] = profile.Panda.HeartbeatSeconds,
+            ["finalUpdateSeconds"] = profile.Panda.FinalUpdateSeconds,
+        },
+    };
+
+    private static JObject Cvmfs(CvmfsPolicy cvmfs) => new()
+    {
+        ["root"] = cvmfs.Root,
+        ["imageRepositories"] = new JArray(cvmfs.ImageRepositories),
+        ["repositories"] = new JArray(cvmfs.Repositories),
+        ["firstTouchSeconds"] = cvmfs.FirstTouchSeconds,
+        ["stepSeconds"] = cvmfs.StepSeconds,
+        ["staleImages"] = cvmfs.StaleImages,
+        ["unverifiedImages"] = cvmfs.UnverifiedImages,
+        ["copies"] = cvmfs.Copies,
+        ["bindIntoPayload"] = cvmfs.BindIntoPayload,
+    };
+
+    private static JObject Bind(BindRule rule) => new()
+    {
+        ["source"] = rule.Source,
+        ["target"] = rule.Target,
+        ["readOnly"] = rule.ReadOnly,
+        ["optional"] = rule.Optional,
+    };
+
+    private static JObject Environment(EnvironmentPolicy environment)
+    {
+        JObject set = [];
+        foreach ((string name, string value) in environment.Set.OrderBy(p => p.Key, StringComparer.Ordinal))
+        {
+            set[name] = value;
+        }
+
+        return new JObject { ["pass"] = new JArray(environment.Pass), ["set"] = set, ["giveProxy"] = environment.GiveProxy };
+    }
+}
