@@ -10,6 +10,12 @@ internal sealed record OutputSet
 
     /// <summary>LFNs absent but tolerated by allowNoOutput.</summary>
     public ImmutableArray<string> AbsentButAllowed { get; init; } = [];
+
+    /// <summary>Everything that makes this set less than what was promised, with reasons: each missing output, each empty one, each that could not be delivered.</summary>
+    public ImmutableArray<OutputFault> Faults { get; init; } = [];
+
+    /// <summary>Things worth a line in the log that are no faults, e.g. a matching link that was left out of a tar.</summary>
+    public ImmutableArray<string> Notes { get; init; } = [];
 }
 
 /// <summary>One delivered output, lying in the job directory under its LFN.</summary>
