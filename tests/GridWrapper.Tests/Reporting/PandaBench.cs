@@ -39,7 +39,7 @@ internal sealed class PandaBench : IAsyncDisposable
 
     internal static string Job(long id = JobId, string outFiles = "", string jobPars = "-p true") => $$"""
         {"PandaID": {{id}}, "attemptNr": 1, "taskID": 7, "prodSourceLabel": "user", "outFiles": "{{outFiles}}", "jobPars": "{{jobPars}}",
-         "preprocess": {"command": "x"}, "ioIntensity": 1.50}
+         "preprocess": {"command": "x"}, "ioIntensity": 1.5}
         """;
 
     /// <summary>A job handed out, so that updates are for something.</summary>
