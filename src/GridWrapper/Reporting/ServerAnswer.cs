@@ -28,7 +28,7 @@ internal static class ServerAnswer
 
         if (envelope["success"] is not { Type: JTokenType.Boolean } success)
         {
-            return new ServerOutcome.Refused($"the answer has no 'success' member, so it is not one of the v1 API: {OneLine(text)}");
+            return new ServerOutcome.Again($"the answer has no 'success' member, so it is not one of the v1 API: {OneLine(text)}");
         }
 
         JToken? data = envelope["data"] is { Type: not JTokenType.Null } present ? present : null;
@@ -49,7 +49,7 @@ internal static class ServerAnswer
         JObject? answer = TryParse(text, out JObject? json) ? json : ParseForm(text);
         return Code(answer) switch
         {
-            null => new ServerOutcome.Refused($"the answer has no StatusCode, so it is not one of the legacy API: {OneLine(text)}"),
+            null => new ServerOutcome.Again($"the answer has no StatusCode, so it is not one of the legacy API: {OneLine(text)}"),
             0 => new ServerOutcome.Done(answer, text),
             { } code => ReadCode(code, text),
         };
@@ -149,10 +149,11 @@ internal static class ServerAnswer
         return end > start ? text[start..end] : null;
     }
 
-    private static ServerOutcome.Refused NotJson(string text) => text.TrimStart().StartsWith("{'", StringComparison.Ordinal)
+    /// <summary>Python literals will be Python literals next time; anything else may be a page of a proxy or half of an answer, and pass.</summary>
+    private static ServerOutcome NotJson(string text) => text.TrimStart().StartsWith("{'", StringComparison.Ordinal)
         ? new ServerOutcome.Refused(
             "the answer is a Python literal instead of JSON: something between here and the server changes the Accept or Content-Type header. Answer: " + OneLine(text))
-        : new ServerOutcome.Refused($"the answer is not JSON: {OneLine(text)}");
+        : new ServerOutcome.Again($"the answer is not JSON: {OneLine(text)}");
 
     private static bool TryParse(string text, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out JObject? value)
     {

@@ -67,6 +67,9 @@ internal sealed class LoopbackWorkloadManager : IAsyncDisposable
         }
     }
 
+    /// <summary>Takes back what is left of the misbehaviour asked for.</summary>
+    internal void Behave() => _faults.Clear();
+
     public async ValueTask DisposeAsync()
     {
         await _end.CancelAsync();
@@ -105,6 +108,9 @@ internal sealed class LoopbackWorkloadManager : IAsyncDisposable
             WorkloadAnswer answer = await AnswerAsync(request);
             if (answer.Drop)
             {
+                // Announced and not sent: an answer that ends too early, and not one that is empty.
+                context.Response.ContentLength64 = 1000;
+                await context.Response.OutputStream.WriteAsync("{"u8.ToArray(), _end.Token);
                 context.Response.Abort();
                 return;
             }

@@ -68,7 +68,7 @@ internal sealed class PilotApi(WorkloadState state, WorkloadOptions options)
             cast[argument.Name] = type switch
             {
                 "int" when long.TryParse((string?)argument.Value, CultureInfo.InvariantCulture, out long number) => number,
-                "List" when argument.Value is not JArray && !((string?)argument.Value ?? "").Contains(',', StringComparison.Ordinal) => new JArray((object)argument.Value),
+                "List" when argument.Value is not JArray && !((string?)argument.Value ?? "").Contains(',', StringComparison.Ordinal) => new JArray { argument.Value! },
                 _ => argument.Value,
             };
         }
