@@ -1,7 +1,6 @@
 using System.CommandLine;
 using GridWrapper.Diagnostics;
 using GridWrapper.Images;
-using GridWrapper.Jobs;
 using GridWrapper.Planning;
 using GridWrapper.Running;
 
@@ -27,7 +26,7 @@ internal static class PlanCommand
             ImageReference reference = await ReferenceAsync(parsed.GetValue(image), parsed.GetValue(GlobalOptions.Job), settings, ct);
             using Composition parts = Composition.Create(settings);
             Prepared prepared = await parts.Surveyor.PrepareAsync(reference, ct);
-            Console.Out.WriteLine(settings.Json
+            await Console.Out.WriteLineAsync(settings.Json
                 ? DryRunDocument.Plan(prepared).ToString()
                 : $"{reference}\n{PlanText.Format(prepared.Plan).TrimEnd()}");
             return prepared.Plan.Chosen is null

@@ -21,7 +21,7 @@ internal static class ProbeCommand
             RunSettings settings = SettingsReader.Read(parsed);
             using Composition parts = Composition.Create(settings);
             HostFacts facts = await parts.Surveyor.ProbeAllAsync(ct);
-            Console.Out.WriteLine(settings.Json ? HostFactsReport.ToJson(facts).ToString() : HostFactsReport.ToText(facts).TrimEnd());
+            await Console.Out.WriteLineAsync(settings.Json ? HostFactsReport.Json(facts).ToString() : string.Join('\n', HostFactsReport.Lines(facts)));
             return 0;
         });
         return command;

@@ -34,7 +34,7 @@ internal static class PullCommand
 
             new CacheDirectory(settings.CacheDirectory).Prepare();
             Rootfs rootfs = await parts.Strategy(chosen.Strategy).MaterialiseAsync(prepared.Input, parts.Launcher(chosen.Launcher).Form, ct);
-            Console.Out.WriteLine(settings.Json
+            await Console.Out.WriteLineAsync(settings.Json
                 ? new JObject
                 {
                     ["image"] = ResultDocument.Image(prepared.Input.Image, rootfs, prepared.Plan),

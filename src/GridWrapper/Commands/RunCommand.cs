@@ -48,7 +48,7 @@ internal static class RunCommand
         JobOutcome outcome = await new JobRun(settings, TimeProvider.System).RunAsync(source);
         if (settings.Json)
         {
-            Console.Out.WriteLine(ResultDocument.Create(outcome).ToString());
+            await Console.Out.WriteLineAsync(ResultDocument.Create(outcome).ToString());
         }
 
         return ExitCode(outcome, underPilot: settings.Server is null);

@@ -46,7 +46,7 @@ internal static class SiteCommand
         command.Arguments.Add(files);
         command.SetAction(parsed =>
         {
-            ImmutableArray<string> faults = [.. parsed.GetRequiredValue(files).SelectMany(SiteProfiles.Validate)];
+            ImmutableArray<string> faults = [.. parsed.GetRequiredValue(files).SelectMany(f => SiteProfiles.Validate(f))];
             foreach (string fault in faults)
             {
                 Console.Error.WriteLine(fault);

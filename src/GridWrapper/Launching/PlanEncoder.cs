@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace GridWrapper.Launching;
 
 /// <summary>Turns a launch into the bytes that gridwrap-init reads. The format is documented in src/init/plan.h. Pure.</summary>
-internal sealed class PlanEncoder
+internal sealed class PlanEncoder : IDisposable
 {
     private const uint Magic = 0x50495747;
     private const uint Version = 1;
@@ -32,7 +32,7 @@ internal sealed class PlanEncoder
     /// <param name="linger">How long what the payload left behind may live after it.</param>
     internal static byte[] Encode(LaunchSpec spec, Mode mode, int parent, TimeSpan linger)
     {
-        PlanEncoder encoder = new();
+        using PlanEncoder encoder = new();
         ImmutableArray<string> environment = [.. spec.Environment.Select(e => $"{e.Key}={e.Value}")];
         foreach (uint word in (uint[])
             [Magic, Version, 0, (uint)mode, (uint)parent, (uint)spec.Operations.Length, (uint)spec.Argv.Length, (uint)environment.Length, (uint)linger.TotalMilliseconds, 0])
@@ -57,6 +57,8 @@ internal sealed class PlanEncoder
         BinaryPrimitives.WriteUInt32LittleEndian(plan.AsSpan(SizeOffset), (uint)plan.Length);
         return plan;
     }
+
+    public void Dispose() => _bytes.Dispose();
 
     private void Operation(LaunchOperation operation)
     {
@@ -87,6 +89,6 @@ internal sealed class PlanEncoder
         byte[] utf8 = Encoding.UTF8.GetBytes(text);
         Word((uint)utf8.Length);
         _bytes.Write(utf8);
-        _bytes.Write(stackalloc byte[4][..(4 - (utf8.Length % 4))]);
+        _bytes.Write([0, 0, 0, 0], 0, 4 - (utf8.Length % 4));
     }
 }

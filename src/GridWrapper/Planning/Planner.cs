@@ -66,7 +66,7 @@ internal static class Planner
         _ => throw new System.Diagnostics.UnreachableException(),
     };
 
-    private static Verdict? Allowed(string? forced, ImmutableArray<string> allowed, string name, string kind)
+    private static Verdict.Refused? Allowed(string? forced, ImmutableArray<string> allowed, string name, string kind)
     {
         if (forced is not null)
         {

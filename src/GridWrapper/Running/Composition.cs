@@ -1,6 +1,5 @@
 using System.Net.Http;
 using GridWrapper.Launching;
-using GridWrapper.Planning;
 using GridWrapper.Probing;
 using GridWrapper.Registries;
 using GridWrapper.Strategies;

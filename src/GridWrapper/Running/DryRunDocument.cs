@@ -23,7 +23,7 @@ internal static class DryRunDocument
     internal static JObject Plan(Prepared prepared) => new()
     {
         ["site"] = prepared.Input.Site.Name,
-        ["host"] = HostFactsReport.ToJson(prepared.Input.Host),
+        ["host"] = HostFactsReport.Json(prepared.Input.Host),
         ["image"] = ResultDocument.Image(prepared.Input.Image, null, prepared.Plan),
         ["plan"] = ResultDocument.Plan(prepared.Plan),
     };

@@ -22,7 +22,7 @@ internal static class JobSource
             byte[] buffer = new byte[64 * 1024];
             for (int n; content.Length <= LimitBytes && (n = await stream.ReadAsync(buffer, ct)) > 0;)
             {
-                content.Write(buffer, 0, n);
+                await content.WriteAsync(buffer.AsMemory(0, n), ct);
             }
 
             return content.Length <= LimitBytes

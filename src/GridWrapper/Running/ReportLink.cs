@@ -17,10 +17,14 @@ internal sealed class ReportLink : IAsyncDisposable
     private readonly string _server;
     private readonly JobIdentity? _identity;
     private readonly TimeProvider _time;
+#pragma warning disable CA2213 // disposed by StopHeartbeatAsync, which DisposeAsync calls
     private Heartbeat? _heartbeat;
+#pragma warning restore CA2213
     private int _updates;
     private int _pending;
     private string? _lastState;
+    private bool _killedByServer;
+    private bool _heartbeatStopped;
 
     /// <param name="manager">With its spool.</param>
     /// <param name="server">For the account.</param>
@@ -36,7 +40,7 @@ internal sealed class ReportLink : IAsyncDisposable
 
     internal ReportingState State => new(_server, _lastState, _updates, _pending);
 
-    internal bool KilledByServer => _heartbeat?.KilledByServer ?? false;
+    internal bool KilledByServer => _killedByServer;
 
     internal static ReportLink Open(IWorkloadManager manager, JobRequest job, RunSettings settings, TimeProvider time)
     {
@@ -96,11 +100,14 @@ internal sealed class ReportLink : IAsyncDisposable
         _heartbeat.Start();
     }
 
+    /// <summary>Idempotent.</summary>
     internal async Task StopHeartbeatAsync()
     {
-        if (_heartbeat is { } heartbeat)
+        if (_heartbeat is { } heartbeat && !_heartbeatStopped)
         {
+            _heartbeatStopped = true;
             await heartbeat.DisposeAsync();
+            _killedByServer = heartbeat.KilledByServer;
             _updates += heartbeat.Accepted;
             _lastState = heartbeat.Accepted > 0 ? "running" : _lastState;
         }
@@ -125,7 +132,7 @@ internal sealed class ReportLink : IAsyncDisposable
         }
     }
 
-    public ValueTask DisposeAsync() => _heartbeat is null ? ValueTask.CompletedTask : new ValueTask(StopHeartbeatAsync());
+    public ValueTask DisposeAsync() => new(StopHeartbeatAsync());
 
     private async Task<UpdateAnswer?> SendAsync(JobUpdate update, CancellationToken ct)
     {

@@ -108,7 +108,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         }
 
         string root = Settings.Site.Cvmfs.Root;
-        bool mounted = MountInfo.Read().Entries.Any(m => m.MountPoint == root || m.MountPoint.StartsWith(root + "/", StringComparison.Ordinal));
+        bool mounted = MountInfo.Read().Mounts.Any(m => m.MountPoint == root || m.MountPoint.StartsWith(root + "/", StringComparison.Ordinal));
         if (host.Cvmfs.IsKnown(out CvmfsFacts known))
         {
             return host with { Cvmfs = new Fact<CvmfsFacts>.Known(known with { Present = mounted || known.Repositories.Any(r => r.Usable) }) };
