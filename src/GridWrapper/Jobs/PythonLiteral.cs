@@ -5,8 +5,8 @@ using GridWrapper.Diagnostics;
 namespace GridWrapper.Jobs;
 
 /// <summary>
-/// Reads the Python literals of job parameters (what ast.literal_eval reads, less sets, complex numbers, triple quotes and bare tuples): dictionaries, lists, tuples,
-/// strings with every prefix and escape, numbers, True, False, None.
+/// Reads the Python literals of job parameters (what ast.literal_eval reads, less sets, complex numbers, triple quotes and bare tuples):
+/// dictionaries, lists, tuples, strings with every prefix and escape, numbers, True, False, None.
 /// </summary>
 internal sealed class PythonLiteral
 {
