@@ -92,7 +92,9 @@ internal sealed class DescriptorReader(List<string> faults, StringComparison key
             return digest;
         }
 
-        faults.Add(text is null ? $"{place} has no digest" : $"{place} has the digest {Quoted.Text(text)}; only sha256: with 64 lower-case hex digits is supported");
+        faults.Add(text is null
+            ? $"{place} has no digest"
+            : $"{place} has the digest {Quoted.Text(text)}; only sha256: with 64 lower-case hex digits is supported");
         return null;
     }
 
@@ -104,7 +106,9 @@ internal sealed class DescriptorReader(List<string> faults, StringComparison key
             return size;
         }
 
-        faults.Add(value is null ? $"{place} has no size" : $"{place} has the size {Quoted.Clean(value.ToString())}; a number of bytes from 0 to {MaxBlobBytes} is needed");
+        faults.Add(value is null
+            ? $"{place} has no size"
+            : $"{place} has the size {Quoted.Clean(value.ToString())}; a number of bytes from 0 to {MaxBlobBytes} is needed");
         return null;
     }
 

@@ -18,7 +18,7 @@ internal static class ImageConfigReader
         var faults = new List<string>();
         try
         {
-            JObject root = JsonText.Parse(content, MaxBytes, DuplicatePropertyNameHandling.Replace) as JObject ?? throw new FormatException("it is not a JSON object");
+            JObject root = JsonText.ParseObject(content, MaxBytes, DuplicatePropertyNameHandling.Replace);
             ImageConfig config = Map(root, Digest.Of(content), faults);
             if (faults.Count == 0)
             {
@@ -47,7 +47,10 @@ internal static class ImageConfigReader
         return new ImageConfig
         {
             Digest = digest,
-            Platform = new Platform(OrDefault(Text(root, "os", faults), "linux"), OrDefault(Text(root, "architecture", faults), "unknown"), variant.Length == 0 ? null : variant),
+            Platform = new Platform(
+                OrDefault(Text(root, "os", faults), "linux"),
+                OrDefault(Text(root, "architecture", faults), "unknown"),
+                variant.Length == 0 ? null : variant),
             Entrypoint = Texts(run, "Entrypoint", faults),
             Cmd = Texts(run, "Cmd", faults),
             Env = Texts(run, "Env", faults),

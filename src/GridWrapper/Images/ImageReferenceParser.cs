@@ -22,7 +22,11 @@ internal static class ImageReferenceParser
     /// <param name="currentDirectory">Absolute; relative paths start here.</param>
     /// <param name="reference">The parsed reference.</param>
     /// <param name="error">A sentence that names the text, the wrong part of it, and the remedy.</param>
-    internal static bool TryParse(string text, string currentDirectory, [NotNullWhen(true)] out ImageReference? reference, [NotNullWhen(false)] out string? error)
+    internal static bool TryParse(
+        string text,
+        string currentDirectory,
+        [NotNullWhen(true)] out ImageReference? reference,
+        [NotNullWhen(false)] out string? error)
     {
         reference = null;
         error = Check(text) ?? Dispatch(text, currentDirectory, out reference);
@@ -155,7 +159,8 @@ internal static class ImageReferenceParser
             case "http" or "https" when isUrl:
                 return $"{scheme}:// is not supported; download the file and give its path, or write docker://HOST/NAME if this is a registry";
             case "docker-daemon" or "containers-storage" or "instance":
-                return $"{scheme}: needs a daemon or a store of another program; save the image with 'docker save' or 'skopeo copy' and give docker-archive:FILE or oci:DIR";
+                return $"{scheme}: needs a daemon or a store of another program; save the image with 'docker save' or 'skopeo copy' "
+                    + "and give docker-archive:FILE or oci:DIR";
             default:
                 break;
         }
@@ -167,7 +172,10 @@ internal static class ImageReferenceParser
                 : $"the scheme {Quoted.Text(scheme + "://")} is not known; use docker://, oci:, oci-archive:, docker-archive: or a path";
         }
 
-        return LooksLikeFile(text) ? $"it looks like a file; write ./{Quoted.Clean(text)} for a file in the current directory, or docker://{Quoted.Clean(text)} for a registry's image" : null;
+        string shown = Quoted.Clean(text);
+        return LooksLikeFile(text)
+            ? $"it looks like a file; write ./{shown} for a file in the current directory, or docker://{shown} for a registry's image"
+            : null;
     }
 
     private static bool LooksLikeFile(string text) =>

@@ -1,3 +1,4 @@
+using GridWrapper.Diagnostics;
 using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
 
@@ -17,7 +18,7 @@ internal static class JsonText
         string text = Decode(content, maxBytes);
         if (text.AsSpan().TrimStart().StartsWith("<"))
         {
-            throw new FormatException($"it is a web page or XML, not JSON; it begins with {Diagnostics.Quoted.Text(Beginning(text))}");
+            throw new FormatException($"it is a web page or XML, not JSON; it begins with {Quoted.Text(Beginning(text))}");
         }
 
         using var reader = new JsonTextReader(new StringReader(text))
@@ -33,9 +34,13 @@ internal static class JsonText
         }
         catch (JsonException e)
         {
-            throw new FormatException($"it is not valid JSON ({Diagnostics.Quoted.Clean(e.Message)}); it begins with {Diagnostics.Quoted.Text(Beginning(text))}", e);
+            throw new FormatException($"it is not valid JSON ({Quoted.Clean(e.Message)}); it begins with {Quoted.Text(Beginning(text))}", e);
         }
     }
+
+    /// <inheritdoc cref="Parse"/>
+    internal static JObject ParseObject(ReadOnlySpan<byte> content, int maxBytes, DuplicatePropertyNameHandling duplicates) =>
+        Parse(content, maxBytes, duplicates) as JObject ?? throw new FormatException("it is not a JSON object");
 
     /// <exception cref="FormatException">Empty, too long, or not UTF-8.</exception>
     internal static string Decode(ReadOnlySpan<byte> content, int maxBytes)
@@ -58,7 +63,8 @@ internal static class JsonText
         return text.AsSpan().Trim().IsEmpty ? throw new FormatException("it is empty") : text;
     }
 
-    private static string Beginning(string text)
+    /// <summary>Enough of a document to recognise it by in a message, and too little to hold a secret.</summary>
+    internal static string Beginning(string text)
     {
         string trimmed = text.Trim();
         return trimmed.Length > 40 ? trimmed[..40] + "…" : trimmed;

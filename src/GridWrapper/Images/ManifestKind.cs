@@ -13,13 +13,15 @@ internal static class ManifestKind
         string own = OwnMediaType(root, faults);
         if (MediaTypes.IsSchema1(header) || MediaTypes.IsSchema1(own) || root.ContainsKey("fsLayers") || root["schemaVersion"] is JValue { Value: 1L })
         {
-            faults.Add("it is in Docker's schema 1, which is withdrawn and names layers without a verifiable configuration; pull and push the image with a current tool");
+            faults.Add("it is in Docker's schema 1, which is withdrawn and names layers without a verifiable configuration; "
+                + "pull and push the image with a current tool");
             return own;
         }
 
         if (root["schemaVersion"] is not JValue { Value: 2L })
         {
-            faults.Add($"its schemaVersion is {(root["schemaVersion"] is { } version ? Quoted.Clean(version.ToString(Newtonsoft.Json.Formatting.None)) : "missing")}, not 2");
+            string? version = root["schemaVersion"]?.ToString(Newtonsoft.Json.Formatting.None);
+            faults.Add($"its schemaVersion is {(version is null ? "missing" : Quoted.Clean(version))}, not 2");
         }
 
         if (own.Length > 0 && IsSpecific(header) && own != header)
@@ -50,7 +52,8 @@ internal static class ManifestKind
     }
 
     /// <summary>Headers that say nothing about the document; static file servers send them.</summary>
-    private static bool IsSpecific(string header) => header is not ("" or "application/json" or "application/octet-stream" or "text/plain" or "binary/octet-stream");
+    private static bool IsSpecific(string header) =>
+        header is not ("" or "application/json" or "application/octet-stream" or "text/plain" or "binary/octet-stream");
 
     private static string ByShape(JObject root) => root.ContainsKey("manifests") ? MediaTypes.OciIndex : MediaTypes.OciManifest;
 

@@ -32,13 +32,22 @@ internal static class ManifestReader
         ThrowIfAny(faults, source);
 
         var reader = new DescriptorReader(faults, StringComparison.Ordinal);
-        ManifestDocument? document = MediaTypes.IsIndex(mediaType)
-            ? ReadIndex(reader, root, mediaType, Digest.Of(content))
-            : ReadImage(reader, root, mediaType, faults) is { } parts
-                ? new ManifestDocument.Image(new ImageManifest { Digest = Digest.Of(content), MediaType = mediaType, Config = parts.Config, Layers = parts.Layers })
-                : null;
+        if (MediaTypes.IsIndex(mediaType))
+        {
+            ImmutableArray<Descriptor>? entries = reader.ReadAll(root, "manifests", MaxIndexEntries);
+            ThrowIfAny(faults, source);
+            return new ManifestDocument.Index(Digest.Of(content), mediaType, entries!.Value);
+        }
+
+        Parts? parts = ReadImage(reader, root, mediaType, faults);
         ThrowIfAny(faults, source);
-        return document ?? throw new System.Diagnostics.UnreachableException();
+        return new ManifestDocument.Image(new ImageManifest
+        {
+            Digest = Digest.Of(content),
+            MediaType = mediaType,
+            Config = parts!.Config,
+            Layers = parts.Layers,
+        });
     }
 
     /// <summary>
@@ -52,14 +61,7 @@ internal static class ManifestReader
         CvmfsImageMetadata? metadata = null;
         try
         {
-            if (JsonText.Parse(content, MaxBytes, DuplicatePropertyNameHandling.Error) is JObject root)
-            {
-                metadata = ReadCvmfs(root, faults);
-            }
-            else
-            {
-                faults.Add("it is not a JSON object");
-            }
+            metadata = ReadCvmfs(JsonText.ParseObject(content, MaxBytes, DuplicatePropertyNameHandling.Error), faults);
         }
         catch (FormatException e)
         {
@@ -85,27 +87,26 @@ internal static class ManifestReader
             faults.Add($"its mediaType {Quoted.Text(mediaType)} is not that of an image manifest");
         }
 
-        (Descriptor Config, ImmutableArray<Descriptor> Layers)? parts = ReadImage(reader, root, mediaType, faults);
-        return faults.Count == 0 && parts is { } found ? new CvmfsImageMetadata(mediaType, found.Config, found.Layers) : null;
+        Parts? parts = ReadImage(reader, root, mediaType, faults);
+        return faults.Count == 0 && parts is not null ? new CvmfsImageMetadata(mediaType, parts.Config, parts.Layers) : null;
     }
 
     private static JObject Load(ReadOnlySpan<byte> content, string? contentType, string source)
     {
         try
         {
-            return JsonText.Parse(content, MaxBytes, DuplicatePropertyNameHandling.Error) as JObject ?? throw new FormatException("it is not a JSON object");
+            return JsonText.ParseObject(content, MaxBytes, DuplicatePropertyNameHandling.Error);
         }
         catch (FormatException e)
         {
             string type = contentType is null ? "" : $" (Content-Type {Quoted.Text(contentType)})";
-            throw Failed($"the manifest of {source}{type} cannot be read: {e.Message}; if a proxy or a log-in page answers in the registry's place, tell the site", Blame.Registry, e);
+            const string Advice = "if a proxy or a log-in page answers in the registry's place, tell the site";
+            throw Failed($"the manifest of {source}{type} cannot be read: {e.Message}; {Advice}", Blame.Registry, e);
         }
     }
 
-    private static ManifestDocument.Index? ReadIndex(DescriptorReader reader, JObject root, string mediaType, Digest digest) =>
-        reader.ReadAll(root, "manifests", MaxIndexEntries) is { } entries ? new ManifestDocument.Index(digest, mediaType, entries) : null;
-
-    private static (Descriptor Config, ImmutableArray<Descriptor> Layers)? ReadImage(DescriptorReader reader, JObject root, string mediaType, List<string> faults)
+    /// <summary>Null only if there are faults.</summary>
+    private static Parts? ReadImage(DescriptorReader reader, JObject root, string mediaType, List<string> faults)
     {
         Descriptor? config = reader.Read(reader.Get(root, "config"), "config");
         if (config is not null && !MediaTypes.IsImageConfig(config.MediaType, mediaType))
@@ -130,7 +131,7 @@ internal static class ManifestReader
             }
         }
 
-        return config is null || layers is null ? null : (config, layers.Value);
+        return config is null || layers is null ? null : new Parts(config, layers.Value);
     }
 
     private static string ArtifactAdvice(string artifactType) =>
@@ -145,6 +146,8 @@ internal static class ManifestReader
             throw Failed(Quoted.List($"the manifest of {source} cannot be used", faults), Blame.Image);
         }
     }
+
+    private sealed record Parts(Descriptor Config, ImmutableArray<Descriptor> Layers);
 
     private static GridWrapperException Failed(string message, Blame blame, Exception? inner = null) => new(
         new Failure

@@ -5,8 +5,11 @@ namespace GridWrapper.Images;
 /// <summary>Which entry of an index fits this node: Linux, its architecture, and the highest variant that its processor can run.</summary>
 internal static class PlatformSelector
 {
+    /// <summary>Platforms named in a message; the longest official indexes offer a dozen.</summary>
+    private const int MaxListed = 20;
+
     /// <summary>
-    /// The best entry; it may itself be an index, to be read in turn. Entries that state no platform are taken only if nothing else fits and there is one of them.
+    /// The best entry; it may itself be an index, to be read in turn. One that states no platform is taken only if nothing else fits and it is alone.
     /// </summary>
     /// <param name="manifests">The entries of the index.</param>
     /// <param name="architecture">Of the node, in OCI's vocabulary (amd64, arm64).</param>
@@ -74,14 +77,16 @@ internal static class PlatformSelector
 
     private static GridWrapperException NothingFits(ImmutableArray<Descriptor> images, string architecture, string cpuLevel, string source)
     {
-        string there = images.IsEmpty ? "no image at all" : string.Join(", ", images.Select(entry => entry.Platform is { } platform ? Quoted.Clean(platform.ToString()) : "an image without platform").Distinct());
+        IEnumerable<string> platforms = images.Select(entry => entry.Platform?.ToString() ?? "an image without platform").Distinct();
+        string there = images.IsEmpty ? "no image at all" : string.Join(", ", platforms.Take(MaxListed).Select(Quoted.Clean));
         return new GridWrapperException(new Failure
         {
             Blame = Blame.Image,
             Phase = Phase.Resolve,
             Step = "select-platform",
             PilotErrorCode = PilotError.ImageNotFound,
-            Message = $"{source} has nothing for linux/{architecture} (processor level {cpuLevel}); it offers {there}: build the image for this platform, or send the job to a node of another kind",
+            Message = $"{source} has nothing for linux/{architecture} (processor level {cpuLevel}); it offers {there}: "
+                + "build the image for this platform, or send the job to a node of another kind",
         });
     }
 }

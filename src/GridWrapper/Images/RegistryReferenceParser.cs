@@ -157,7 +157,8 @@ internal static class RegistryReferenceParser
             char c = tag[i];
             if (!(char.IsAsciiLetterOrDigit(c) || c == '_' || (i > 0 && c is '.' or '-')))
             {
-                return $"'{Quoted.Clean(c.ToString())}' in the tag {Quoted.Text(tag)} is not allowed{(i == 0 ? " at its beginning" : "")}; a tag has letters, digits and _ . -";
+                string where = i == 0 ? " at its beginning" : "";
+                return $"{Quoted.Text(c.ToString())} in the tag {Quoted.Text(tag)} is not allowed{where}; a tag has letters, digits and _ . -";
             }
         }
 
@@ -191,7 +192,7 @@ internal static class RegistryReferenceParser
         {
             string port = host[(colon + 1)..];
             domain = host[..colon];
-            if (!port.All(char.IsAsciiDigit) || port.Length > 5 || !int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out int number) || number is < 1 or > 65535)
+            if (!ushort.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out ushort number) || number == 0)
             {
                 return $"{Quoted.Text(port)} is not a port (1 to 65535) of the host {Quoted.Text(domain)}";
             }
@@ -221,7 +222,7 @@ internal static class RegistryReferenceParser
         {
             if (!char.IsAsciiLetterOrDigit(c) && c != '-')
             {
-                return $"'{Quoted.Clean(c.ToString())}' is not allowed in the host (part {Quoted.Text(label)})";
+                return $"{Quoted.Text(c.ToString())} is not allowed in the host (part {Quoted.Text(label)})";
             }
         }
 
@@ -259,12 +260,13 @@ internal static class RegistryReferenceParser
             char c = component[i];
             if (char.IsAsciiLetterUpper(c))
             {
-                return $"upper-case '{c}' in the repository part {Quoted.Text(component)}; repositories are lower case: {Quoted.Text(component.ToLowerInvariant())}";
+                string remedy = component.ToLowerInvariant();
+                return $"upper-case '{c}' in the repository part {Quoted.Text(component)}; repositories are lower case: {Quoted.Text(remedy)}";
             }
 
             if (!char.IsAsciiLetterLower(c) && !char.IsAsciiDigit(c) && c is not ('.' or '_' or '-'))
             {
-                return $"'{Quoted.Clean(c.ToString())}' is not allowed in the repository part {Quoted.Text(component)}; lower-case letters, digits and . _ - are";
+                return $"{Quoted.Text(c.ToString())} is not allowed in the repository part {Quoted.Text(component)}; lower-case letters, digits and . _ - are";
             }
         }
 
@@ -289,7 +291,8 @@ internal static class RegistryReferenceParser
             string separator = component[start..end];
             if (!(separator is "" or "." or "_" or "__" || separator.All(c => c == '-')))
             {
-                return $"{Quoted.Text(separator)} in the repository part {Quoted.Text(component)} is not a separator; use one dot, one or two underscores, or hyphens";
+                return $"{Quoted.Text(separator)} in the repository part {Quoted.Text(component)} is not a separator; "
+                    + "use one dot, one or two underscores, or hyphens";
             }
 
             start = end;

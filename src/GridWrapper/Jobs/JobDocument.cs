@@ -6,8 +6,8 @@ using Newtonsoft.Json.Linq;
 namespace GridWrapper.Jobs;
 
 /// <summary>
-/// One job found in a document of any shape that travels in the PanDA world: the v1 acquire_jobs answer, the older server's answer as JSON or as a form, with one
-/// job or a list, and the files that Harvester leaves (pandaJobData.out in both forms, HPCJobs.json). '{' or '[' as the first character means JSON.
+/// One job found in a document of any shape that travels in the PanDA world: the v1 acquire_jobs answer, the older server's answer as JSON or as a form,
+/// with one job or a list, and the files that Harvester leaves (pandaJobData.out in both forms, HPCJobs.json). '{' or '[' as the first character means JSON.
 /// </summary>
 /// <param name="Job">The fields as they stand; the values of a form are all strings.</param>
 /// <param name="Count">Jobs in the document.</param>
@@ -15,6 +15,9 @@ internal sealed record JobDocument(JObject Job, int Count)
 {
     /// <summary>A job definition has some kilobytes; the limit keeps a wrong file from filling the memory.</summary>
     internal const int MaxBytes = 16 * 1024 * 1024;
+
+    /// <summary>Job identifiers named in a message.</summary>
+    private const int MaxListed = 20;
 
     /// <param name="content">The document.</param>
     /// <param name="pandaId">Which job to take; null takes the first.</param>
@@ -27,7 +30,7 @@ internal sealed record JobDocument(JObject Job, int Count)
             ImmutableArray<JObject>? jobs = text[0] switch
             {
                 '{' or '[' => JobShapes.FromJson(JsonText.Parse(content, MaxBytes, DuplicatePropertyNameHandling.Replace), faults),
-                '<' => throw new FormatException($"it is a web page or XML, not a job; it begins with {Quoted.Text(text.Length > 40 ? text[..40] + "…" : text)}"),
+                '<' => throw new FormatException($"it is a web page or XML, not a job; it begins with {Quoted.Text(JsonText.Beginning(text))}"),
                 _ => JobShapes.FromForm(text, faults),
             };
             return jobs is null ? null : Choose(jobs.Value, pandaId, faults);
@@ -56,7 +59,8 @@ internal sealed record JobDocument(JObject Job, int Count)
         JObject? job = jobs.FirstOrDefault(job => job["PandaID"]?.ToString(Formatting.None).Trim('"') == wanted);
         if (job is null)
         {
-            faults.Add($"the document does not hold job {wanted}, but {string.Join(", ", jobs.Take(20).Select(other => Quoted.Clean(other["PandaID"]?.ToString() ?? "one without PandaID")))}");
+            IEnumerable<string> others = jobs.Take(MaxListed).Select(other => Quoted.Clean(other["PandaID"]?.ToString() ?? "one without PandaID"));
+            faults.Add($"the document does not hold job {wanted}, but {string.Join(", ", others)}");
         }
 
         return job is null ? null : new JobDocument(job, jobs.Length);

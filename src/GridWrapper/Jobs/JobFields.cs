@@ -1,4 +1,3 @@
-using System.Numerics;
 using GridWrapper.Diagnostics;
 using Newtonsoft.Json.Linq;
 
@@ -37,10 +36,10 @@ internal sealed class JobFields(JObject job, FaultList faults)
             return null;
         }
 
-        if (BigInteger.TryParse(text.EndsWith(".0", StringComparison.Ordinal) ? text[..^2] : text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out BigInteger number)
-            && number >= long.MinValue && number <= long.MaxValue)
+        string digits = text.EndsWith(".0", StringComparison.Ordinal) ? text[..^2] : text;
+        if (long.TryParse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number))
         {
-            return (long)number;
+            return number;
         }
 
         faults.Add($"{key} must be a whole number, not {Quoted.Text(text)}");
@@ -105,7 +104,10 @@ internal sealed class JobFields(JObject job, FaultList faults)
             return true;
         }
 
-        faults.Add($"the workload manager answered StatusCode {status} ({ServerStatus.Meaning(status)}) instead of a job", ServerStatus.PilotErrorCode(status), Blame.Server);
+        faults.Add(
+            $"the workload manager answered StatusCode {status} ({ServerStatus.Meaning(status)}) instead of a job",
+            ServerStatus.PilotErrorCode(status),
+            Blame.Server);
         return false;
     }
 

@@ -50,7 +50,12 @@ internal static class JobReader
             request = new JobRequestBuilder(options, faults).Build(parameters, fields);
         }
 
-        return Result(request, faults) with { PandaId = pandaId, Attempt = attempt is >= 0 and <= int.MaxValue ? (int)attempt : null, JobCount = document.Count };
+        return Result(request, faults) with
+        {
+            PandaId = pandaId,
+            Attempt = attempt is >= 0 and <= int.MaxValue ? (int)attempt : null,
+            JobCount = document.Count,
+        };
     }
 
     private static JobReadResult Result(JobRequest? request, FaultList faults) => new()

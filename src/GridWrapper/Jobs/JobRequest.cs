@@ -75,6 +75,9 @@ internal sealed record JobRequest
     /// <summary>Seconds, null when not set.</summary>
     public long? MaxWalltimeSeconds { get; init; }
 
+    /// <summary>`--debug` in the job parameters: the container runtime is to say what it does.</summary>
+    public bool RuntimeDebug { get; init; }
+
     /// <summary>"debug": "True" in the job.</summary>
     public bool Debug { get; init; }
 

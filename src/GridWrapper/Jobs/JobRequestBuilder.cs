@@ -54,7 +54,7 @@ internal sealed class JobRequestBuilder(JobReadOptions options, FaultList faults
             WorkDirectory = parameters.WorkDirectory ?? data,
             WantsCvmfs = parameters.WantsCvmfs,
             NoX509 = parameters.NoX509,
-            Debug = parameters.Debug,
+            RuntimeDebug = parameters.Debug,
             IgnoredOptions = parameters.IgnoredOptions,
             UnexpandedTemplates = parameters.UnexpandedTemplates,
         };
@@ -77,7 +77,7 @@ internal sealed class JobRequestBuilder(JobReadOptions options, FaultList faults
         MinRamMegabytes = fields.Positive("minRamCount"),
         MaxDiskMegabytes = fields.Positive("maxDiskCount"),
         MaxWalltimeSeconds = fields.Positive("maxWalltime"),
-        Debug = request.Debug || fields.Flag("debug"),
+        Debug = fields.Flag("debug"),
         Preprocess = Step(fields.Map("preprocess")),
         Postprocess = Step(fields.Map("postprocess")),
     };
@@ -103,7 +103,9 @@ internal sealed class JobRequestBuilder(JobReadOptions options, FaultList faults
         string? text = parameters.Image ?? Set(container, "containerImage") ?? fields?.Text("container_name");
         if (text is null)
         {
-            string places = fields is null ? "--containerImage is missing" : "neither --containerImage in jobPars nor containerOptions.containerImage nor container_name is there";
+            string places = fields is null
+                ? "--containerImage is missing"
+                : "neither --containerImage in jobPars nor containerOptions.containerImage nor container_name is there";
             faults.Add($"there is no image: {places}{parameters.HintFor("--containerImage")}");
             return null;
         }
@@ -118,7 +120,9 @@ internal sealed class JobRequestBuilder(JobReadOptions options, FaultList faults
 
     /// <summary>As the pilot does it: names with a scheme and absolute paths stay, others are put behind the base.</summary>
     private string WithBase(string image) =>
-        string.IsNullOrEmpty(options.ImageBase) || image.Length == 0 || image[0] == '/' || HasScheme(image) ? image : $"{options.ImageBase.TrimEnd('/')}/{image}";
+        string.IsNullOrEmpty(options.ImageBase) || image.Length == 0 || image[0] == '/' || HasScheme(image)
+            ? image
+            : $"{options.ImageBase.TrimEnd('/')}/{image}";
 
     private static bool HasScheme(string image) =>
         image.Contains("://", StringComparison.Ordinal)
@@ -176,5 +180,6 @@ internal sealed class JobRequestBuilder(JobReadOptions options, FaultList faults
         return [.. outputs.Select(output => output with { Scope = scopeOf.GetValueOrDefault(output.Lfn) })];
     }
 
-    private static string? Set(ImmutableDictionary<string, string>? map, string key) => map?.GetValueOrDefault(key) is { Length: > 0 } text and not "NULL" ? text : null;
+    private static string? Set(ImmutableDictionary<string, string>? map, string key) =>
+        map?.GetValueOrDefault(key) is { Length: > 0 } text and not "NULL" ? text : null;
 }

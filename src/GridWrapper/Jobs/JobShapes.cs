@@ -35,7 +35,7 @@ internal static class JobShapes
 
         return fields.ContainsKey("jobs") || fields.ContainsKey("StatusCode") || IsJob(fields)
             ? FromJson(fields, faults)
-            : Unknown($"neither JSON nor a form of a job; it begins with {Quoted.Text(text.Length > 40 ? text[..40] + "…" : text)}", faults);
+            : Unknown($"neither JSON nor a form of a job; it begins with {Quoted.Text(JsonText.Beginning(text))}", faults);
     }
 
     private static bool IsJob(JObject candidate) => candidate.ContainsKey("PandaID") || candidate.ContainsKey("jobPars");

@@ -42,7 +42,8 @@ internal static class OutputRules
     /// <summary>Two outputs under one name would overwrite each other.</summary>
     internal static void CheckTogether(IEnumerable<OutputSpec> outputs, FaultList faults)
     {
-        foreach (IGrouping<string, OutputSpec> same in outputs.Where(output => output.Kind != OutputKind.Regex).GroupBy(output => output.Lfn, StringComparer.Ordinal))
+        IEnumerable<OutputSpec> named = outputs.Where(output => output.Kind != OutputKind.Regex);
+        foreach (IGrouping<string, OutputSpec> same in named.GroupBy(output => output.Lfn, StringComparer.Ordinal))
         {
             if (same.Skip(1).Any())
             {
@@ -62,11 +63,15 @@ internal static class OutputRules
         }
         else if (lfn.Contains('/', StringComparison.Ordinal))
         {
-            faults.Add($"-o gives the file name {Quoted.Text(lfn)}; outputs lie directly in the job directory, so it must not hold '/'", PilotError.BadOutputFileName);
+            faults.Add(
+                $"-o gives the file name {Quoted.Text(lfn)}; outputs lie directly in the job directory, so it must not hold '/'",
+                PilotError.BadOutputFileName);
         }
         else if (lfn.Length > MaxLfnCharacters)
         {
-            faults.Add($"-o gives a file name of {lfn.Length} characters; at most {MaxLfnCharacters} are allowed: {Quoted.Text(lfn)}", PilotError.LfnTooLong);
+            faults.Add(
+                $"-o gives a file name of {lfn.Length} characters; at most {MaxLfnCharacters} are allowed: {Quoted.Text(lfn)}",
+                PilotError.LfnTooLong);
         }
         else if (lfn.Any(c => !char.IsAscii(c) || char.IsControl(c)))
         {

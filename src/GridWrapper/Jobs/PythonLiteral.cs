@@ -5,13 +5,16 @@ using GridWrapper.Diagnostics;
 namespace GridWrapper.Jobs;
 
 /// <summary>
-/// Reads the Python literals of job parameters (what ast.literal_eval reads, less sets, complex numbers and triple quotes): dictionaries, lists, tuples,
-/// strings with every prefix and escape, numbers, True, False, None.
+/// Reads the Python literals of job parameters (what ast.literal_eval reads, less sets, complex numbers, triple quotes and bare tuples):
+/// dictionaries, lists, tuples, strings with every prefix and escape, numbers, True, False, None.
 /// </summary>
 internal sealed class PythonLiteral
 {
     /// <summary>Job parameters nest two levels; the limit keeps hostile text from exhausting the stack.</summary>
     internal const int MaxDepth = 32;
+
+    /// <summary>No number of a job is near this; the limit keeps hostile text from costing time.</summary>
+    private const int MaxDigits = 64;
 
     private readonly string _text;
     private int _at;
@@ -158,10 +161,14 @@ internal sealed class PythonLiteral
         }
 
         string digits = _text[start.._at].Replace("_", "", StringComparison.Ordinal);
+        if (digits.Length > MaxDigits || !char.IsAsciiDigit(digits.TrimStart('-', '+', '.').FirstOrDefault()))
+        {
+            throw Wrong(start, $"{Quoted.Text(_text[start.._at])} is not a number");
+        }
+
         return ToWhole(digits) is { } whole ? new PythonValue.Whole(whole)
-            : double.TryParse(digits, NumberStyles.Float, CultureInfo.InvariantCulture, out double real) && char.IsAsciiDigit(digits.TrimStart('-', '+', '.').FirstOrDefault())
-                ? new PythonValue.Real(real)
-                : throw Wrong(start, $"{Quoted.Text(_text[start.._at])} is not a number");
+            : double.TryParse(digits, NumberStyles.Float, CultureInfo.InvariantCulture, out double real) ? new PythonValue.Real(real)
+            : throw Wrong(start, $"{Quoted.Text(_text[start.._at])} is not a number");
     }
 
     /// <summary>Decimal (with the L that Python 2 wrote) or 0x; null for anything else.</summary>
@@ -172,7 +179,8 @@ internal sealed class PythonLiteral
         bool hex = body.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
         body = hex ? body[2..] : body.TrimEnd("Ll");
         string text = hex ? $"0{body}" : body.ToString();
-        return !body.IsEmpty && BigInteger.TryParse(text, hex ? NumberStyles.AllowHexSpecifier : NumberStyles.None, CultureInfo.InvariantCulture, out BigInteger value)
+        NumberStyles style = hex ? NumberStyles.AllowHexSpecifier : NumberStyles.None;
+        return !body.IsEmpty && BigInteger.TryParse(text, style, CultureInfo.InvariantCulture, out BigInteger value)
             ? negative ? -value : value
             : null;
     }

@@ -21,7 +21,7 @@ internal sealed class JobParametersTests
         string.Join('\n', job.WriteInputToTxt.Select(file => $"txt {file.Stream} {file.File}")),
         string.Join('\n', job.Outputs.Select(output => $"out {output.Kind} {output.Name} {output.Lfn}")),
         job.DataDirectory == "/ctrdata" && job.WorkDirectory == "/ctrdata" ? "" : $"at {job.DataDirectory} {job.WorkDirectory}",
-        (job.WantsCvmfs ? "cvmfs " : "") + (job.NoX509 ? "noX509 " : "") + (job.Debug ? "debug" : ""),
+        (job.WantsCvmfs ? "cvmfs " : "") + (job.NoX509 ? "noX509 " : "") + (job.RuntimeDebug ? "debug" : ""),
         job.IgnoredOptions.IsEmpty ? "" : $"ignored {string.Join('|', job.IgnoredOptions)}",
     }.Where(line => line.Length > 0));
 
