@@ -95,7 +95,8 @@ internal sealed class SelfTestRun(RunSettings settings, string directory, Action
             Apptainer = settings.Site.Apptainer,
             Panda = new PandaPolicy { FinalUpdateSeconds = 10 },
         },
-        CacheDirectory = Path.Combine(directory, "cache"),
+        // A cache of its own for each, so that every strategy shows its whole work.
+        CacheDirectory = Path.Combine(directory, $"cache-{wanted.Strategy}-{wanted.Launcher}"),
         WorkDirectory = Path.Combine(directory, $"job-{wanted.Strategy}-{wanted.Launcher}"),
         ForcedStrategy = wanted.Strategy,
         ForcedLauncher = wanted.Launcher,
