@@ -36,6 +36,11 @@ internal readonly record struct EntryPath : IComparable<EntryPath>
     /// <summary>Components as one char per byte.</summary>
     internal string[] Components => IsRoot ? [] : Latin1.Split('/');
 
+    /// <summary>By bytes; the default value and an empty text are both the root.</summary>
+    public bool Equals(EntryPath other) => Latin1 == other.Latin1;
+
+    public override int GetHashCode() => Latin1.GetHashCode(StringComparison.Ordinal);
+
     public int CompareTo(EntryPath other) => string.CompareOrdinal(Latin1, other.Latin1);
 
     public static bool operator <(EntryPath left, EntryPath right) => left.CompareTo(right) < 0;
