@@ -21,7 +21,7 @@ internal sealed class ApptainerCommandLineTests
                 CvmfsRoot = "/mnt/cvmfs",
                 Binds = [new BindMount("/etc/grid-security", "/etc/grid-security", ReadOnly: true, Optional: true), new BindMount("/data", "/srv/in/data/", ReadOnly: false, Optional: false)],
             },
-            "/usr/bin/apptainer exec --containall --no-home --home /ctrdata --pwd /ctrdata --bind /mnt/cvmfs:/cvmfs --bind /scratch/job:/ctrdata --bind /cache/scratch/run-1:/tmp "
+            "/usr/bin/apptainer exec --containall --no-home --home /ctrdata --pwd /ctrdata --bind /scratch/job:/ctrdata --bind /mnt/cvmfs:/cvmfs --bind /cache/scratch/run-1:/tmp "
             + "--bind /etc/grid-security:/etc/grid-security:ro --bind /scratch/job:/scratch/job --bind /cache/scratch/run-1:/var/tmp --bind /data:/srv/in/data " + Tree + " /bin/sh -c echo_$HOME"),
         Case("Singularity 3.8, writable, profile's options", Requests.OldSingularity, r => r with
             {

@@ -36,7 +36,7 @@ internal sealed class ApptainerMessagesTests
 
     [TestCase(1, "INFO   : A system administrator may need to enable user namespaces, install\nINFO   :   apptainer-suid, or compile with ./mconfig --with-suid\n\e[91mERROR  : Failed to create user namespace: not allowed to create user namespace\n\e[0m",
         1345, "create-user-namespace", null)]
-    [TestCase(255, "FATAL:   container creation failed: while creating user namespace: operation not permitted\n", 1306, "start", "EPERM")]
+    [TestCase(255, "FATAL:   container creation failed: while creating user namespace: operation not permitted\n", 1345, "create-user-namespace", "EPERM")]
     [TestCase(255, "WARNING: skipping mount of /nosrc: stat /nosrc: no such file or directory\nFATAL:   container creation failed: mount hook function failure: mount /nosrc->/x error: while mounting /nosrc: mount source /nosrc doesn't exist\n",
         1308, "bind", "ENOENT")]
     [TestCase(255, "FATAL:   container creation failed: mount hook function failure: mount /a->/etc/passwd error: while mounting /a: could not mount /a: not a directory\n", 1308, "bind", "ENOTDIR")]

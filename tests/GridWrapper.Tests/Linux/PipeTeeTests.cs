@@ -64,7 +64,7 @@ internal sealed class PipeTeeTests
             for (int done = 0; done < bytes.Length;)
             {
                 nint written = Libc.Write(fd, start + done, bytes.Length - done);
-                Assert.That(written, Is.Positive, Marshal.GetLastPInvokeErrorMessage);
+                Assert.That((long)written, Is.Positive, Marshal.GetLastPInvokeErrorMessage);
                 done += (int)written;
             }
         }
