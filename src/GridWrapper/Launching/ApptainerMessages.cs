@@ -19,7 +19,7 @@ internal static class ApptainerMessages
         new("open-tree", PilotError.ContainerImageMountFailure, "look at the directory of the root filesystem", ["could not open image", "image format not recognized", "while mounting image", "failed to mount image", "sandbox directory"]),
         new("bind", PilotError.ContainerBindFailure, "check that the source exists, and that source and target are both directories or both files",
             ["mount source", "requested bind point", "to mount list", "mount hook function failure", "while mounting", "user bind control"]),
-        new("options", PilotError.ContainerGeneralFailure, "check apptainer.options of the site profile", ["unknown flag", "unknown shorthand flag", "invalid argument", "flag needs an argument"]),
+        new("options", PilotError.ContainerGeneralFailure, "check apptainer.options of the site profile", ["unknown flag", "unknown shorthand flag", "invalid argument \"", "flag needs an argument"]),
     ];
 
     private static readonly ImmutableArray<(string Text, string Errno)> Errnos =

@@ -45,6 +45,7 @@ internal sealed class ApptainerMessagesTests
     [TestCase(255, "FATAL:   While checking container encryption: could not open image /x.tar: image format not recognized\n", 1309, "open-tree", null)]
     [TestCase(255, "FATAL:   container creation failed: mount /proc/self/fd/3->/var/singularity/mnt/session/rootfs error: while mounting image /proc/self/fd/3: squashfs filesystem seems not enabled\n", 1309, "open-tree", null)]
     [TestCase(1, "Error for command \"exec\": unknown flag: --nosuchoption\n\nOptions for exec command:\n\n      --add-caps string   a list\n", 1306, "options", null)]
+    [TestCase(255, "FATAL:   container creation failed: while setting hostname: invalid argument\n", 1306, "start", "EINVAL")]
     [TestCase(255, "FATAL:   something that nobody has seen\n", 1306, "start", null)]
     [TestCase(255, "FATAL:   while extracting /x: root filesystem extraction failed: extract command failed: ERROR  : Failed to create user namespace: user namespace disabled\n: exit status 1\n", 1345, "create-user-namespace", null)]
     public void FailuresBeforeThePayloadAreNamed(int exitCode, string stderr, int pilotErrorCode, string step, string? errno)
