@@ -14,12 +14,12 @@ internal static class ApptainerMessages
     private static readonly ImmutableArray<Rule> Rules =
     [
         new("create-user-namespace", PilotError.UserNamespaceFailed, "allow unprivileged user namespaces on the node (`gridwrap doctor` names the setting)",
-            ["create user namespace", "user namespace disabled", "NEWUSER namespace", "user_namespaces", "unprivileged_userns_clone"]),
+            ["user namespace", "NEWUSER namespace", "user_namespaces", "unprivileged_userns_clone"]),
         new("initial-directory", PilotError.PayloadExecutionFailure, "name a directory that the image or a bind has", ["failed to set working directory"]) { Blame = Blame.User },
         new("open-tree", PilotError.ContainerImageMountFailure, "look at the directory of the root filesystem", ["could not open image", "image format not recognized", "while mounting image", "failed to mount image", "sandbox directory"]),
         new("bind", PilotError.ContainerBindFailure, "check that the source exists, and that source and target are both directories or both files",
             ["mount source", "requested bind point", "to mount list", "mount hook function failure", "while mounting", "user bind control"]),
-        new("options", PilotError.ContainerGeneralFailure, "check apptainer.options of the site profile", ["unknown flag", "unknown shorthand flag", "invalid argument", "flag needs an argument"]),
+        new("options", PilotError.ContainerGeneralFailure, "check apptainer.options of the site profile", ["unknown flag", "unknown shorthand flag", "invalid argument \"", "flag needs an argument"]),
     ];
 
     private static readonly ImmutableArray<(string Text, string Errno)> Errnos =
@@ -100,7 +100,7 @@ internal static class ApptainerMessages
     }
 
     private static string? Errno(string fatal) =>
-        Errnos.Select(e => (e.Errno, At: fatal.LastIndexOf(e.Text, StringComparison.OrdinalIgnoreCase))).Where(e => e.At >= 0).MaxBy(e => e.At).Errno;
+        Errnos.Select(e => (e.Errno, At: fatal.LastIndexOf(e.Text, StringComparison.OrdinalIgnoreCase))).Where(e => e.At >= 0).OrderBy(e => e.At).LastOrDefault().Errno;
 
     /// <summary>ESC [ … m, which the program in C writes even where stderr is no terminal.</summary>
     private static string WithoutColours(string text)
