@@ -6,7 +6,7 @@ namespace GridWrapper.Probing;
 
 /// <summary>
 /// Finds Apptainer or Singularity: the profile's programs, then PATH, then programs in CVMFS. Only places on local file systems are looked at from here;
-/// entries of PATH elsewhere and CVMFS programs are left to disposable children. The program that this one is when called through a link named apptainer is no runtime.
+/// entries of PATH elsewhere and CVMFS programs are left to disposable children. This program itself, called through a link named apptainer, is no runtime.
 /// </summary>
 internal sealed class RuntimeProbe(IProbeChildren children, IReadOnlyDictionary<string, string> environment, MountInfo mounts)
 {
