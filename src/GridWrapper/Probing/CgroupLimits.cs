@@ -37,7 +37,8 @@ internal sealed record CgroupLimits(long? MemoryBytes, double? Cpus)
             return [];
         }
 
-        MountEntry? mount = mounts.Mounts.LastOrDefault(m => unified ? m.FileSystem == "cgroup2" : m.FileSystem == "cgroup" && m.SuperOptions.Split(',').Intersect(controllers).Any());
+        MountEntry? mount = mounts.Mounts.LastOrDefault(m =>
+            unified ? m.FileSystem == "cgroup2" : m.FileSystem == "cgroup" && m.SuperOptions.Split(',').Intersect(controllers).Any());
         if (mount is null || !CvmfsPath.IsBelow(fields[2], mount.Root))
         {
             return mount is null ? [] : [mount.MountPoint.TrimStart('/')];
@@ -77,5 +78,6 @@ internal sealed record CgroupLimits(long? MemoryBytes, double? Cpus)
 
     private static long? Number(string root, string name) => Parse(ProcFile.Text(root, name));
 
-    private static long? Parse(string text) => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) ? number : null;
+    private static long? Parse(string text) =>
+        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) ? number : null;
 }

@@ -4,7 +4,7 @@ namespace GridWrapper.Probing;
 
 /// <summary>
 /// Lets one probe child at a time into a CVMFS repository, and none once a child got stuck there: processes in uninterruptible sleep must not pile up
-/// (they count as load, and batch systems drain nodes with unkillable jobs). One instance per process.
+/// (they count as load, and batch systems drain nodes with unkillable jobs).
 /// </summary>
 internal sealed class CvmfsGate(IProbeChildren children) : IProbeChildren
 {
@@ -26,7 +26,7 @@ internal sealed class CvmfsGate(IProbeChildren children) : IProbeChildren
         {
             if (door.Stuck is { } stuck)
             {
-                return stuck with { End = ProbeEnd.NotAsked, Values = ImmutableDictionary<string, string>.Empty, Seconds = 0, Trouble = $"{repository} hung before: {stuck.Trouble}" };
+                return new ProbeReply { End = ProbeEnd.NotAsked, LeakedPid = stuck.LeakedPid, Trouble = $"{repository} hung before: {stuck.Trouble}" };
             }
 
             ProbeReply reply = await children.AskAsync(question, ct);

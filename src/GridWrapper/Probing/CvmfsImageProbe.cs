@@ -12,15 +12,17 @@ internal sealed class CvmfsImageProbe(IProbeChildren children)
     private const int ElfArm64 = 0xb7;
 
     /// <summary>Asks the usable repositories in the profile's order; an exact copy beats a stale one found earlier.</summary>
-    internal async Task<Fact<CvmfsImage>> FindAsync(ImageReference.InRegistry reference, Fact<ResolvedImage> resolved, CvmfsFacts facts, ImageSearch search, CancellationToken ct)
+    internal async Task<Fact<CvmfsImage>> FindAsync(
+        ImageReference.InRegistry reference, Fact<ResolvedImage> resolved, CvmfsFacts facts, ImageSearch search, CancellationToken ct)
     {
         Digest? wanted = resolved.IsKnown(out ResolvedImage known) ? known.Manifest.Config.Digest : null;
+        ImmutableArray<string> names = CvmfsNames.Of(reference, search.Platform);
         List<string> reasons = [];
         Fact<CvmfsImage>? second = null;
         bool certain = true;
         foreach (string name in search.Site.Cvmfs.ImageRepositories)
         {
-            CvmfsRepositoryFacts? repository = facts.Repositories.FirstOrDefault(r => r.Name == name);
+            CvmfsRepositoryFacts? repository = facts.Repositories.FirstOrDefault(r => r.Name == CvmfsPath.RepositoryPart(name));
             if (repository is not { Usable: true })
             {
                 certain &= repository?.State == CvmfsState.Absent;
@@ -28,10 +30,12 @@ internal sealed class CvmfsImageProbe(IProbeChildren children)
                 continue;
             }
 
-            ProbeReply reply = await children.AskAsync(Question(repository, reference, wanted, search), ct);
+            Place place = new(name, Path.Combine(facts.Root, name));
+            ProbeReply reply = await children.AskAsync(
+                Question(place, repository.Path, [wanted?.Hex ?? "", search.Site.Cvmfs.Root, .. names], search), ct);
             Fact<CvmfsImage> found = reply.End == ProbeEnd.Answered
-                ? Judge(repository, reply, wanted, search.Platform)
-                : new Fact<CvmfsImage>.Unknown($"{repository.Name}: {reply.Trouble}");
+                ? Judge(place, reply, wanted, search.Platform)
+                : new Fact<CvmfsImage>.Unknown($"{name}: {reply.Trouble}");
             if (found.IsKnown(out CvmfsImage image) && image.Verification != Verification.Stale)
             {
                 return found;
@@ -46,42 +50,43 @@ internal sealed class CvmfsImageProbe(IProbeChildren children)
         return second ?? (certain ? new Fact<CvmfsImage>.Absent(reason) : new Fact<CvmfsImage>.Unknown(reason));
     }
 
-    private static ProbeQuestion Question(CvmfsRepositoryFacts repository, ImageReference.InRegistry reference, Digest? wanted, ImageSearch search)
+    private static ProbeQuestion Question(Place place, string repository, ImmutableArray<string> arguments, ImageSearch search)
     {
         TimeSpan deadline = TimeSpan.FromSeconds(search.Site.Cvmfs.StepSeconds);
         return new ProbeQuestion
         {
             Kind = ProbeKind.Image,
-            Arguments = [repository.Path, wanted?.Hex ?? "", search.Site.Cvmfs.Root, .. CvmfsNames.Of(reference, search.Platform)],
+            Arguments = [place.Top, .. arguments],
             FirstDeadline = deadline,
             StepDeadline = deadline,
-            Repository = repository.Path,
+            Repository = repository,
         };
     }
 
     /// <summary>What the child's answer means.</summary>
-    internal static Fact<CvmfsImage> Judge(CvmfsRepositoryFacts repository, ProbeReply reply, Digest? wanted, Platform platform)
+    private static Fact<CvmfsImage> Judge(Place place, ProbeReply reply, Digest? wanted, Platform platform)
     {
         if (reply["open.errno"] is { Length: > 0 } errno)
         {
-            return new Fact<CvmfsImage>.Unknown($"{repository.Name}: opening it: {errno}");
+            return new Fact<CvmfsImage>.Unknown($"{place.Name}: opening it: {errno}");
         }
 
         if (!Digest.TryParseHex(reply["found"], out Digest found))
         {
-            return NotFound(repository.Name, reply);
+            return NotFound(place.Name, reply);
         }
 
         if (reply.Number("machine") is { } machine && platform.Architecture != Architecture(machine))
         {
-            return new Fact<CvmfsImage>.Absent($"{repository.Name}: {reply["name"]} leads to a tree for {Architecture(machine)}, and this node is {platform.Architecture}");
+            string why = $"{place.Name}: {reply["name"]} leads to a tree for {Architecture(machine)}, and this node is {platform.Architecture}";
+            return new Fact<CvmfsImage>.Absent(why);
         }
 
         bool stale = wanted is { } digest && digest != found;
         return new Fact<CvmfsImage>.Known(new CvmfsImage
         {
-            Repository = repository.Name,
-            FlatPath = Path.Combine(repository.Path, CvmfsPath.Flat(found)),
+            Repository = CvmfsPath.RepositoryPart(place.Name),
+            FlatPath = Path.Combine(place.Top, CvmfsPath.Flat(found)),
             ConfigDigest = found,
             PublicName = reply["name"] is { Length: > 0 } name ? name : null,
             StaleName = stale ? found : null,
@@ -92,9 +97,14 @@ internal sealed class CvmfsImageProbe(IProbeChildren children)
 
     private static Fact<CvmfsImage> NotFound(string repository, ProbeReply reply)
     {
-        string[] notes = [.. reply.Values.Where(v => v.Key.StartsWith("note.", StringComparison.Ordinal)).OrderBy(v => v.Key, StringComparer.Ordinal).Select(v => v.Value)];
-        string trouble = reply["flat.read"] is { Length: > 0 } read ? $"its tree does not read: {read}" : reply["flat.list"] is { Length: > 0 } list ? $"its tree does not list: {list}" : "";
-        string reason = $"{repository} has no usable tree of this image" + (trouble.Length > 0 ? $": {trouble}" : "") + (notes.Length > 0 ? $" ({string.Join("; ", notes)})" : "");
+        string[] notes =
+        [
+            .. reply.Values.Where(v => v.Key.StartsWith("note.", StringComparison.Ordinal)).OrderBy(v => v.Key, StringComparer.Ordinal).Select(v => v.Value),
+        ];
+        string trouble = reply["flat.read"] is { Length: > 0 } read ? $": its tree does not read: {read}"
+            : reply["flat.list"] is { Length: > 0 } list ? $": its tree does not list: {list}"
+            : "";
+        string reason = $"{repository} has no usable tree of this image{trouble}{(notes.Length > 0 ? $" ({string.Join("; ", notes)})" : "")}";
         bool broken = trouble.Length > 0 || notes.Any(n => n.Contains(": EIO", StringComparison.Ordinal) || n.Contains(": ENOTCONN", StringComparison.Ordinal));
         return broken ? new Fact<CvmfsImage>.Unknown(reason) : new Fact<CvmfsImage>.Absent(reason);
     }
@@ -105,4 +115,7 @@ internal sealed class CvmfsImageProbe(IProbeChildren children)
         ElfArm64 => "arm64",
         _ => string.Create(CultureInfo.InvariantCulture, $"ELF machine 0x{machine:x}"),
     };
+
+    /// <summary>Where images lie: a repository, or a directory of one.</summary>
+    private sealed record Place(string Name, string Top);
 }

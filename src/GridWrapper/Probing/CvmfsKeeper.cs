@@ -5,8 +5,8 @@ namespace GridWrapper.Probing;
 
 /// <summary>
 /// Keeps repositories from being unmounted by autofs while a payload runs. Binds and overlays in another mount namespace do not count as use; a process of the
-/// node's own namespace that stands in the directory does. That process is a shell (a megabyte, where another copy of ourselves would take thirty), one per repository,
-/// that waits on a pipe: when we close our end, or die, it ends. We never touch the repository ourselves.
+/// node's own namespace that stands in the directory does. That process is a shell (a megabyte, where another copy of ourselves would take thirty), one per
+/// repository, that waits on a pipe: when we close our end, or die, it ends. We never touch the repository ourselves.
 /// </summary>
 internal sealed class CvmfsKeeper : IAsyncDisposable
 {
@@ -25,7 +25,9 @@ internal sealed class CvmfsKeeper : IAsyncDisposable
 
     internal ImmutableArray<int> Pids => [.. _keepers.Select(k => k.Child.Pid)];
 
-    /// <summary>Starts a keeper in each directory and waits until they stand there or the deadline passes. A repository that cannot be held is logged and is no failure.</summary>
+    /// <summary>
+    /// Starts a keeper in each directory and waits until they stand there or the deadline passes. A repository that cannot be held is logged and is no failure.
+    /// </summary>
     internal static async Task<CvmfsKeeper> StartAsync(ImmutableArray<string> directories, TimeSpan deadline, CancellationToken ct)
     {
         CvmfsKeeper keeper = new();

@@ -31,6 +31,9 @@ internal static class CvmfsPath
         return rest.Length == 0 ? null : end < 0 ? rest : rest[..end];
     }
 
+    /// <summary>The repository of a profile's entry, which may name a directory of it: "unpacked.cern.ch" or "site.example.org/images".</summary>
+    internal static string RepositoryPart(string entry) => entry.Split('/')[0];
+
     /// <summary>.flat/XX/&lt;digits&gt; of an image ID.</summary>
     internal static string Flat(Digest configDigest) => $".flat/{configDigest.Hex[..2]}/{configDigest.Hex}";
 
@@ -39,7 +42,9 @@ internal static class CvmfsPath
     {
         configDigest = default;
         string[] parts = relative.Split('/');
-        return parts is [".flat", { Length: 2 } prefix, { Length: 64 } hex] && hex.StartsWith(prefix, StringComparison.Ordinal) && Digest.TryParseHex(hex, out configDigest);
+        return parts is [".flat", { Length: 2 } prefix, { Length: 64 } hex]
+            && hex.StartsWith(prefix, StringComparison.Ordinal)
+            && Digest.TryParseHex(hex, out configDigest);
     }
 
     /// <summary>Where a link leads, relative to the directory <paramref name="top"/> that it must not leave; null when it does leave.</summary>

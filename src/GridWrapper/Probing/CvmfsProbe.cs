@@ -12,11 +12,12 @@ internal sealed class CvmfsProbe(IProbeChildren children)
         LocalPath root = LocalPath.Resolve(policy.Root, MountInfo.Read());
         if (root is LocalPath.Missing { Errno: Errno.ENOENT or Errno.ENOTDIR })
         {
-            return new CvmfsFacts { Root = policy.Root, Repositories = [.. names.Select(n => NoRoot(n, policy.Root))] };
+            return new CvmfsFacts { Root = policy.Root, Present = false, Repositories = [.. names.Select(n => NoRoot(n, policy.Root))] };
         }
 
         CvmfsRepositoryFacts[] facts = await Task.WhenAll(names.Select(n => ProbeOneAsync(n, policy, ct)));
-        return new CvmfsFacts { Root = policy.Root, Repositories = [.. facts] };
+        bool present = root is LocalPath.Here || facts.Any(f => f.State != CvmfsState.Absent);
+        return new CvmfsFacts { Root = policy.Root, Present = present, Repositories = [.. facts] };
     }
 
     private async Task<CvmfsRepositoryFacts> ProbeOneAsync(string name, CvmfsPolicy policy, CancellationToken ct)

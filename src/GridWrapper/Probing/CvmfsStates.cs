@@ -55,7 +55,7 @@ internal static class CvmfsStates
             Libc.FuseMagic => Mounted(name, reply),
             Libc.AutofsMagic => (CvmfsState.Broken, "autofs has the name but did not mount the repository"),
             _ when reply.Number("list.count") == 0 => (CvmfsState.Absent, "an empty plain directory: nothing is mounted there"),
-            { } type => (CvmfsState.Copy, string.Create(CultureInfo.InvariantCulture, $"readable, but not a CVMFS mount (file system type 0x{type:x}): a copy or an export")),
+            { } type => (CvmfsState.Copy, $"a copy or an export, not a CVMFS mount (file system type 0x{type.ToString("x", CultureInfo.InvariantCulture)})"),
             null => (CvmfsState.Broken, "the probe said nothing of the file system"),
         };
     }
@@ -115,7 +115,8 @@ internal static class CvmfsStates
     private static ImmutableDictionary<string, string> Attributes(ProbeReply reply)
     {
         const string Prefix = "attribute.";
-        return reply.Values.Where(v => v.Key.StartsWith(Prefix, StringComparison.Ordinal)).ToImmutableDictionary(v => v.Key[Prefix.Length..], v => v.Value, StringComparer.Ordinal);
+        return reply.Values.Where(v => v.Key.StartsWith(Prefix, StringComparison.Ordinal))
+            .ToImmutableDictionary(v => v.Key[Prefix.Length..], v => v.Value, StringComparer.Ordinal);
     }
 
     private static string? FirstErrno(ProbeReply reply) =>

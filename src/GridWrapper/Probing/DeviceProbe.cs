@@ -27,12 +27,16 @@ internal static class DeviceProbe
         ImmutableArray<string> amd = !names.Contains("kfd") ? [] :
         [
             Path.Combine(dev, "kfd"),
-            .. Names(Path.Combine(dev, "dri")).Where(n => n.StartsWith("renderD", StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(n => Path.Combine(dev, "dri", n)),
+            .. Names(Path.Combine(dev, "dri")).Where(n => n.StartsWith("renderD", StringComparison.Ordinal)).Order(StringComparer.Ordinal)
+                .Select(n => Path.Combine(dev, "dri", n)),
         ];
         // /dev/nvidiactl alone is left by a driver without a card.
         bool anyNvidia = nvidia.Any(d => char.IsAsciiDigit(d[^1]) && Path.GetFileName(d).TrimEnd("0123456789".ToCharArray()) == "nvidia");
-        ImmutableArray<GpuFacts> found = [.. anyNvidia ? [new GpuFacts("nvidia", nvidia)] : (GpuFacts[])[], .. amd.IsEmpty ? (GpuFacts[])[] : [new GpuFacts("amd", amd)]];
-        return found.IsEmpty ? new Fact<ImmutableArray<GpuFacts>>.Absent("no device nodes of GPUs in " + dev) : new Fact<ImmutableArray<GpuFacts>>.Known(found);
+        ImmutableArray<GpuFacts> nvidiaFacts = anyNvidia ? [new GpuFacts("nvidia", nvidia)] : [];
+        ImmutableArray<GpuFacts> found = amd.IsEmpty ? nvidiaFacts : nvidiaFacts.Add(new GpuFacts("amd", amd));
+        return found.IsEmpty
+            ? new Fact<ImmutableArray<GpuFacts>>.Absent("no device nodes of GPUs in " + dev)
+            : new Fact<ImmutableArray<GpuFacts>>.Known(found);
     }
 
     private static IEnumerable<string> Names(string directory)

@@ -2,7 +2,10 @@ using Newtonsoft.Json.Linq;
 
 namespace GridWrapper.Probing;
 
-/// <summary>The facts of a node, as aligned lines for people and as JSON (three-state facts: {"state": "known", "value": …} or {"state": "absent"|"unknown", "reason": …}).</summary>
+/// <summary>
+/// The facts of a node, as aligned lines for people and as JSON, where a three-state fact is {"state": "known", "value": …} or
+/// {"state": "absent" or "unknown", "reason": …}.
+/// </summary>
 internal static class HostFactsReport
 {
     private const int LabelWidth = 14;
@@ -16,7 +19,11 @@ internal static class HostFactsReport
         Add(lines, "memory", Size(node.MemoryBytes) + (node.MemoryLimitBytes is { } limit ? $", limited to {Size(limit)}" : ", no limit"));
         Add(lines, "user", $"{node.UserName ?? "?"} (uid {node.Uid}, gid {node.Gid})");
         AddNamespaces(lines, facts.Namespaces);
-        AddEach(lines, "runtimes", facts.Runtimes, r => $"{r.Name} {r.Version} {r.Path} [{r.Origin}] {(r.Works.Works ? r.Works.Detail : "does not work: " + r.Works.Detail)}");
+        AddEach(
+            lines,
+            "runtimes",
+            facts.Runtimes,
+            r => $"{r.Name} {r.Version} {r.Path} [{r.Origin}] {(r.Works.Works ? r.Works.Detail : "does not work: " + r.Works.Detail)}");
         AddCvmfs(lines, facts.Cvmfs);
         foreach (SpaceFacts space in facts.Space)
         {
@@ -101,7 +108,8 @@ internal static class HostFactsReport
         Add(lines, "cvmfs", facts.Root);
         foreach (CvmfsRepositoryFacts repository in facts.Repositories)
         {
-            Add(lines, "", string.Create(CultureInfo.InvariantCulture, $"{repository.Name}: {StateName(repository.State)}: {repository.Detail} [{repository.Seconds:0.00} s]"));
+            string seconds = repository.Seconds.ToString("0.00", CultureInfo.InvariantCulture);
+            Add(lines, "", $"{repository.Name}: {StateName(repository.State)}: {repository.Detail} [{seconds} s]");
             foreach (string warning in repository.Warnings)
             {
                 Add(lines, "", $"  warning: {warning}");
@@ -172,8 +180,14 @@ internal static class HostFactsReport
         ["leakedProbePid"] = facts.LeakedProbePid,
     };
 
-    private static JObject Json(SpaceFacts space) =>
-        new() { ["purpose"] = space.Purpose, ["path"] = space.Path, ["freeBytes"] = space.FreeBytes, ["freeInodes"] = space.FreeInodes, ["fileSystem"] = space.FileSystem };
+    private static JObject Json(SpaceFacts space) => new()
+    {
+        ["purpose"] = space.Purpose,
+        ["path"] = space.Path,
+        ["freeBytes"] = space.FreeBytes,
+        ["freeInodes"] = space.FreeInodes,
+        ["fileSystem"] = space.FileSystem,
+    };
 
     private static string StateName(CvmfsState state) => state == CvmfsState.NamespacePrivate ? "namespacePrivate" : state.ToString().ToLowerInvariant();
 

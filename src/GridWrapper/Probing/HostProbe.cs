@@ -2,7 +2,9 @@ using NLog;
 
 namespace GridWrapper.Probing;
 
-/// <summary>Collects the facts of the node, the groups at the same time. A group that fails becomes "unknown" with its reason; it never takes the others with it.</summary>
+/// <summary>
+/// Collects the facts of the node, the groups at the same time. A group that fails becomes "unknown" with its reason; it never takes the others with it.
+/// </summary>
 internal sealed class HostProbe(HostProbeContext context)
 {
     private const string NotAskedReason = "not asked";
@@ -12,9 +14,15 @@ internal sealed class HostProbe(HostProbeContext context)
     internal async Task<HostFacts> ProbeAsync(ProbeRequest request, CancellationToken ct)
     {
         // Children first: they take their time while the small files are read here.
-        Task<Fact<NamespaceFacts>> namespaces = request.Namespaces && context.Namespaces is { } probe ? GuardAsync("namespaces", () => probe(ct), ct) : NotAsked<NamespaceFacts>();
-        Task<Fact<CvmfsFacts>> cvmfs = WantedRepositories(request) is { } names ? GuardAsync("cvmfs", () => CvmfsAsync(names, ct), ct) : NotAsked<CvmfsFacts>();
-        Task<Fact<ImmutableArray<RuntimeFacts>>> runtimes = request.Runtimes ? GuardAsync("runtimes", () => RuntimesAsync(request, cvmfs, ct), ct) : NotAsked<ImmutableArray<RuntimeFacts>>();
+        Task<Fact<NamespaceFacts>> namespaces = request.Namespaces && context.Namespaces is { } probe
+            ? GuardAsync("namespaces", () => probe(ct), ct)
+            : NotAsked<NamespaceFacts>();
+        Task<Fact<CvmfsFacts>> cvmfs = WantedRepositories(request) is { } names
+            ? GuardAsync("cvmfs", () => CvmfsAsync(names, ct), ct)
+            : NotAsked<CvmfsFacts>();
+        Task<Fact<ImmutableArray<RuntimeFacts>>> runtimes = request.Runtimes
+            ? GuardAsync("runtimes", () => RuntimesAsync(request, cvmfs, ct), ct)
+            : NotAsked<ImmutableArray<RuntimeFacts>>();
         Task<ImmutableArray<SpaceFacts>> space = SpaceAsync(request, ct);
         HostFacts facts = new()
         {

@@ -23,8 +23,8 @@ internal sealed record MountEntry
     public required string SuperOptions { get; init; }
 
     /// <summary>Served by this node's own kernel from its own disks or memory, so that looking at it cannot hang on a server or a daemon.</summary>
-    internal bool IsLocal => FileSystem is "ext2" or "ext3" or "ext4" or "xfs" or "btrfs" or "zfs" or "f2fs" or "bcachefs" or "tmpfs" or "ramfs" or "rootfs" or "devtmpfs"
-        or "overlay" or "squashfs" or "erofs" or "iso9660" or "vfat" or "proc" or "sysfs" or "cgroup" or "cgroup2";
+    internal bool IsLocal => FileSystem is "ext2" or "ext3" or "ext4" or "xfs" or "btrfs" or "zfs" or "f2fs" or "bcachefs" or "tmpfs" or "ramfs" or "rootfs"
+        or "devtmpfs" or "overlay" or "squashfs" or "erofs" or "iso9660" or "vfat" or "proc" or "sysfs" or "cgroup" or "cgroup2";
 
     internal bool IsFuse => FileSystem is "fuse" or "fuseblk" || FileSystem.StartsWith("fuse.", StringComparison.Ordinal);
 }

@@ -95,6 +95,6 @@ internal static class NodeProbe
             }
         }
 
-        return environment.GetValueOrDefault("USER") is { Length: > 0 } user ? user : environment.GetValueOrDefault("LOGNAME") is { Length: > 0 } logName ? logName : null;
+        return ((string[])["USER", "LOGNAME"]).Select(n => environment.GetValueOrDefault(n)).FirstOrDefault(v => !string.IsNullOrEmpty(v));
     }
 }

@@ -26,7 +26,8 @@ internal sealed class ProbeReader(int fd, TimeProvider time) : IDisposable
     }
 
     /// <summary>Starting, making autofs mount something, and running a foreign program may take long; the other steps may not.</summary>
-    internal static TimeSpan Allowance(ProbeQuestion question, string step) => step is "start" or "root" or "open" or "run" ? question.FirstDeadline : question.StepDeadline;
+    internal static TimeSpan Allowance(ProbeQuestion question, string step) =>
+        step is "start" or "root" or "open" or "run" ? question.FirstDeadline : question.StepDeadline;
 
     /// <summary>Blocks until the child closed the pipe (true), or a deadline passed or the caller gave up (false).</summary>
     internal bool ReadAll(ProbeQuestion question, CancellationToken ct)

@@ -7,7 +7,10 @@ internal sealed record ProbeRequest
 
     public bool Runtimes { get; init; }
 
-    /// <summary>A directory on a local file system, to be made and removed, for really running a program with each runtime; null = their version lines suffice.</summary>
+    /// <summary>
+    /// Beginning of the name of a directory on a local file system, to be made and removed, for really running a program with each runtime;
+    /// null = their version lines suffice.
+    /// </summary>
     public string? RuntimeTrialDirectory { get; init; }
 
     /// <summary>Repositories to look at; null = the group is not asked. Those of CVMFS runtimes are added where <see cref="Runtimes"/> is asked.</summary>

@@ -1,6 +1,8 @@
 namespace GridWrapper.Probing;
 
-/// <summary>Text files of "key: value" lines, as in /proc. A file that is missing or unreadable is an empty one: the fact drawn from it is then "unknown".</summary>
+/// <summary>
+/// Text files of "key: value" lines, as in /proc. A file that is missing or unreadable is an empty one: the fact drawn from it is then "unknown".
+/// </summary>
 internal sealed class ProcFile
 {
     private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);

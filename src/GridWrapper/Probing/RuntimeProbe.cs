@@ -1,14 +1,17 @@
 using GridWrapper.Linux;
 using GridWrapper.Sites;
+using NLog;
 
 namespace GridWrapper.Probing;
 
 /// <summary>
-/// Finds Apptainer or Singularity: the profile's programs, then PATH, then programs in CVMFS. Only places on local file systems are looked at from here; entries of
-/// PATH elsewhere and CVMFS programs are left to disposable children. The program that this one is when called through a link named apptainer is no runtime.
+/// Finds Apptainer or Singularity: the profile's programs, then PATH, then programs in CVMFS. Only places on local file systems are looked at from here;
+/// entries of PATH elsewhere and CVMFS programs are left to disposable children. This program itself, called through a link named apptainer, is no runtime.
 /// </summary>
 internal sealed class RuntimeProbe(IProbeChildren children, IReadOnlyDictionary<string, string> environment, MountInfo mounts)
 {
+    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+
     private static readonly string[] Names = ["apptainer", "singularity"];
 
     private static readonly TimeSpan VersionDeadline = TimeSpan.FromSeconds(10);
@@ -18,23 +21,21 @@ internal sealed class RuntimeProbe(IProbeChildren children, IReadOnlyDictionary<
 
     /// <param name="site">Whose rules hold.</param>
     /// <param name="cvmfs">States of the repositories that CVMFS programs lie in; those that are not usable are not touched.</param>
-    /// <param name="trialDirectory">A directory, not yet there, for a tiny root filesystem in which each runtime is really tried; null to believe its version line.</param>
+    /// <param name="trialDirectory">
+    /// Beginning of the name of a directory for a tiny root filesystem in which each runtime is really tried; null to believe its version line.
+    /// </param>
     /// <param name="ct">Gives up.</param>
-    internal async Task<Fact<ImmutableArray<RuntimeFacts>>> ProbeAsync(SiteProfile site, Task<Fact<CvmfsFacts>> cvmfs, string? trialDirectory, CancellationToken ct)
+    internal async Task<Fact<ImmutableArray<RuntimeFacts>>> ProbeAsync(
+        SiteProfile site, Task<Fact<CvmfsFacts>> cvmfs, string? trialDirectory, CancellationToken ct)
     {
-        string? tree = TrialTree.Possible ? trialDirectory : null;
-        if (tree is not null)
-        {
-            TrialTree.Make(tree);
-        }
-
+        Lazy<string?> tree = new(() => MakeTree(trialDirectory));
         try
         {
             // Those on PATH need not wait for CVMFS.
-            List<Task<ImmutableArray<RuntimeFacts>>> asked = [.. LocalAndRemote(site).Select(g => AskAsync(g, tree, ct))];
+            List<Task<ImmutableArray<RuntimeFacts>>> asked = [.. LocalAndRemote(site).Select(g => AskAsync(g, tree.Value, ct))];
             if ((await cvmfs).IsKnown(out CvmfsFacts facts))
             {
-                asked.AddRange(InCvmfs(site, facts).Select(g => AskAsync(g, tree, ct)));
+                asked.AddRange(InCvmfs(site, facts).Select(g => AskAsync(g, tree.Value, ct)));
             }
 
             ImmutableArray<RuntimeFacts>[] found = await Task.WhenAll(asked);
@@ -45,10 +46,42 @@ internal sealed class RuntimeProbe(IProbeChildren children, IReadOnlyDictionary<
         }
         finally
         {
-            if (tree is not null)
+            if (tree.IsValueCreated && tree.Value is { } made)
             {
-                Directory.Delete(tree, recursive: true);
+                Remove(made);
             }
+        }
+    }
+
+    private static string? MakeTree(string? beginning)
+    {
+        if (beginning is null || !TrialTree.Possible)
+        {
+            return null;
+        }
+
+        string tree = string.Create(CultureInfo.InvariantCulture, $"{beginning}-{Environment.ProcessId}");
+        try
+        {
+            TrialTree.Make(tree);
+            return tree;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.Warn("Container runtimes are not tried, only asked for their version: {Reason}", e.Message);
+            return null;
+        }
+    }
+
+    private static void Remove(string tree)
+    {
+        try
+        {
+            Directory.Delete(tree, recursive: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.Warn("{Directory} could not be removed: {Reason}", tree, e.Message);
         }
     }
 
@@ -132,12 +165,15 @@ internal sealed class RuntimeProbe(IProbeChildren children, IReadOnlyDictionary<
         }
 
         string output = reply[prefix + ".run"];
-        StepResult works = !deep ? new StepResult(true, null, "found; not tried") : output.Contains(TrialTree.Word, StringComparison.Ordinal) ? StepResult.Ok : new StepResult(false, null, LastLine(output, reply));
+        StepResult works = !deep ? new StepResult(true, null, "found; not tried")
+            : output.Contains(TrialTree.Word, StringComparison.Ordinal) ? StepResult.Ok
+            : new StepResult(false, null, LastLine(output, reply));
         return new RuntimeFacts(candidate.Path, version.Name, version.Version, candidate.Origin, works);
     }
 
     private static string LastLine(string output, ProbeReply reply) =>
-        output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault() ?? (reply.Trouble.Length > 0 ? reply.Trouble : "it printed nothing");
+        output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault()
+        ?? (reply.Trouble.Length > 0 ? reply.Trouble : "it printed nothing");
 
     private static string OwnIdentity() => Touch.Status(Libc.AT_FDCWD, "/proc/self/exe", 0, out Libc.FileStatus status) == 0 ? status.Identity : "none";
 

@@ -112,9 +112,10 @@ internal static class SingularityMetadata
         {
             char next = text[i] == '\\' && i + 1 < text.Length ? text[i + 1] : '\0';
             int digits = next switch { 'x' => 2, 'u' => 4, 'U' => 8, _ => 0 };
-            if (digits > 0 && i + 2 + digits <= text.Length && uint.TryParse(text.AsSpan(i + 2, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint code))
+            if (digits > 0 && i + 2 + digits <= text.Length
+                && int.TryParse(text.AsSpan(i + 2, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int code))
             {
-                result.AddRange(next == 'x' ? [(byte)code] : Encoding.UTF8.GetBytes(Rune.IsValid((int)code) ? new Rune(code).ToString() : "\ufffd"));
+                result.AddRange(next == 'x' ? [(byte)code] : Encoding.UTF8.GetBytes(Rune.IsValid(code) ? new Rune(code).ToString() : "\ufffd"));
                 i += 1 + digits;
             }
             else if (next != '\0')

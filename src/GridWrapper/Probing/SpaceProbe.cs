@@ -31,7 +31,8 @@ internal sealed class SpaceProbe(IProbeChildren children, MountInfo mounts)
             LocalPath.Missing missing => mounts.Covering(missing.Path)?.FileSystem ?? "unknown",
             _ => throw new System.Diagnostics.UnreachableException(),
         };
-        return long.TryParse(value("free.bytes"), CultureInfo.InvariantCulture, out long bytes) && long.TryParse(value("free.inodes"), CultureInfo.InvariantCulture, out long inodes)
+        return long.TryParse(value("free.bytes"), CultureInfo.InvariantCulture, out long bytes)
+            && long.TryParse(value("free.inodes"), CultureInfo.InvariantCulture, out long inodes)
             ? new SpaceFacts(purpose, path, bytes, inodes, fileSystem)
             : null;
     }

@@ -10,7 +10,8 @@ internal static class ZstdProbe
 {
     private const string Soname = "libzstd.so.1";
 
-    private static readonly string[] Directories = ["/usr/lib64", "/lib64", "/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib", "/lib"];
+    private static readonly string[] Directories =
+        ["/usr/lib64", "/lib64", "/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib", "/lib"];
 
     internal static Fact<string> Probe(string root, IReadOnlyDictionary<string, string> environment)
     {

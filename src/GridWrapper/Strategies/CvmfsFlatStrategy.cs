@@ -60,22 +60,23 @@ internal sealed class CvmfsFlatStrategy(IProbeChildren children) : IRootfsStrate
 
     private static Verdict JudgeFound(PlanInput input, CvmfsImage image)
     {
-        CvmfsRepositoryFacts? repository = input.Host.Cvmfs.IsKnown(out CvmfsFacts facts) ? facts.Repositories.FirstOrDefault(r => r.Name == image.Repository) : null;
+        CvmfsRepositoryFacts? repository = input.Host.Cvmfs.IsKnown(out CvmfsFacts facts)
+            ? facts.Repositories.FirstOrDefault(r => r.Name == image.Repository)
+            : null;
         if (repository?.State == CvmfsState.Copy && input.Site.Cvmfs.Copies != "accept")
         {
-            return Refuse($"{image.Repository} is a copy of a repository and not a CVMFS mount ({repository.Detail}), and the profile refuses copies (cvmfs.copies)");
+            return Refuse($"{image.Repository} is no CVMFS mount ({repository.Detail}), and the profile refuses copies (cvmfs.copies)");
         }
 
         switch (image.Verification)
         {
             case Verification.Stale when input.Site.Cvmfs.StaleImages != "accept":
                 string wanted = input.Image.Resolved.IsKnown(out ResolvedImage resolved) ? resolved.Manifest.Config.Digest.ToString() : "another image";
-                return Refuse($"{image.PublicName} in {image.Repository} is {image.ConfigDigest}, but the registry serves {wanted}, and the profile refuses stale images (cvmfs.staleImages)");
+                string name = $"{image.PublicName} in {image.Repository}";
+                return Refuse($"{name} is {image.ConfigDigest}, but the registry serves {wanted}, and the profile refuses stale images (cvmfs.staleImages)");
             case Verification.Unverified when input.Site.Cvmfs.UnverifiedImages != "accept":
-                return Refuse(
-                    $"the copy in {image.Repository} could not be compared with the registry ({input.Image.Resolved.Why}), and the profile refuses unverified images (cvmfs.unverifiedImages)",
-                    blame: Blame.Registry,
-                    retryable: true);
+                string why = $"the tree in {image.Repository} could not be compared with the registry ({input.Image.Resolved.Why})";
+                return Refuse($"{why}, and the profile refuses unverified images (cvmfs.unverifiedImages)", blame: Blame.Registry, retryable: true);
             default:
                 return Verdict.Yes(OpeningCost, $"{image.FlatPath}, {image.Verification.ToString().ToLowerInvariant()}");
         }
@@ -89,7 +90,8 @@ internal sealed class CvmfsFlatStrategy(IProbeChildren children) : IRootfsStrate
             return Refuse($"CVMFS could not be looked at: {input.Host.Cvmfs.Why}", PilotError.CvmfsNotAlive, retryable: true);
         }
 
-        CvmfsRepositoryFacts[] wanted = [.. facts.Repositories.Where(r => input.Site.Cvmfs.ImageRepositories.Contains(r.Name))];
+        HashSet<string> names = [.. input.Site.Cvmfs.ImageRepositories.Select(CvmfsPath.RepositoryPart)];
+        CvmfsRepositoryFacts[] wanted = [.. facts.Repositories.Where(r => names.Contains(r.Name))];
         if (wanted.Any(r => r.Usable))
         {
             return Refuse(input.Image.Cvmfs.Why, retryable: input.Image.Cvmfs is Fact<CvmfsImage>.Unknown);

@@ -20,14 +20,14 @@ public sealed class CvmfsFaultTests : IDisposable
     private readonly Scratch _scratch = new();
     private readonly FakeCvmfsTree _tree;
     private readonly FakeImage _image = new();
-    private readonly CvmfsGate _gate;
+    private readonly ProbeChildren _gate;
 
     public CvmfsFaultTests()
     {
         _tree = new FakeCvmfsTree(Path.Combine(_scratch.Path, "source"), Repository);
         _tree.Publish(_image);
         ProbeProgram program = new(Environment.ProcessPath!, [Path.Combine(AppContext.BaseDirectory, "gridwrap.dll")]);
-        _gate = new CvmfsGate(new ProbeChildren(program, TimeProvider.System));
+        _gate = new ProbeChildren(program, TimeProvider.System);
     }
 
     private string Root => Path.Combine(_scratch.Path, "cvmfs");

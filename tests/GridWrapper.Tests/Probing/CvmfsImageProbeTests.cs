@@ -229,6 +229,19 @@ public class CvmfsImageProbeTests
         Assert.That(Known(await FindAsync(tree, served: null)).PublicName, Is.EqualTo(image.PublicName));
     }
 
+    [Test]
+    public async Task Images_may_lie_in_a_directory_of_a_repository()
+    {
+        using Scratch scratch = new();
+        FakeCvmfsTree tree = new(Path.Combine(scratch.Path, "site.test"), "images");
+        FakeImage image = tree.Publish(new FakeImage());
+        SiteProfile site = Site with { Cvmfs = Site.Cvmfs with { Root = scratch.Path, ImageRepositories = ["site.test/images"] } };
+        CvmfsFacts facts = await new CvmfsProbe(new InProcessChildren()).ProbeAsync(site.Cvmfs, ["site.test"], CancellationToken.None);
+        Fact<CvmfsImage> found = await new CvmfsImageProbe(new InProcessChildren()).FindAsync(
+            Demo, new Fact<ResolvedImage>.Unknown("no registry"), facts, new ImageSearch(site, Amd64), CancellationToken.None);
+        Assert.That((Known(found).Repository, Known(found).FlatPath, facts.Present), Is.EqualTo(("site.test", tree.FlatOf(image), true)));
+    }
+
     [TestCase("missing")]
     [TestCase("empty")]
     public async Task Without_a_usable_repository_the_reason_is_its_state(string shape)

@@ -87,7 +87,7 @@ public class CvmfsFlatStrategyTests
     public void A_copy_of_a_repository_is_used_where_the_policy_accepts_copies([Values("accept", "refuse")] string policy)
     {
         Verdict verdict = Judge(Input(Known(Verification.Verified), CvmfsState.Copy, new CvmfsPolicy { Copies = policy }));
-        Assert.That(verdict, policy == "accept" ? Is.TypeOf<Verdict.Usable>() : Is.TypeOf<Verdict.Refused>().With.Property("Reason").Contains("copy"));
+        Assert.That(verdict, policy == "accept" ? Is.TypeOf<Verdict.Usable>() : Is.TypeOf<Verdict.Refused>().With.Property("Reason").Contains("refuses copies"));
     }
 
     [TestCase(nameof(CvmfsState.Dead), "dead", "ENOTCONN")]

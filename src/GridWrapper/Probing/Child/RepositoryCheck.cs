@@ -10,7 +10,10 @@ namespace GridWrapper.Probing;
 internal static class RepositoryCheck
 {
     private static readonly string[] AttributeNames =
-        ["revision", "root_hash", "version", "host", "proxy", "timeout", "expires", "nioerr", "timestamp_last_ioerr", "ncleanup24", "usedfd", "maxfd", "nclg", "pid"];
+    [
+        "revision", "root_hash", "version", "host", "proxy", "timeout", "expires", "nioerr", "timestamp_last_ioerr",
+        "ncleanup24", "usedfd", "maxfd", "nclg", "pid",
+    ];
 
     private static readonly string[] Sentinels = [".cvmfsdirtab", "logDir/lastUpdate"];
 
@@ -64,7 +67,7 @@ internal static class RepositoryCheck
         bool fuse = status.Type == Libc.FuseMagic;
         if (fuse)
         {
-            output.Say("statfs.free", checked((long)Math.Min(status.BlocksAvailable, long.MaxValue / 65536) * Math.Clamp(status.BlockSize, 0, 65536)));
+            output.Say("statfs.free", (long)Math.Min(status.BlocksAvailable, long.MaxValue / 65536) * Math.Clamp(status.BlockSize, 0, 65536));
             output.Step("identify");
             error = Touch.Attribute(fd, "user.fqrn", out string fqrn);
             output.SayErrno("fqrn.errno", error);

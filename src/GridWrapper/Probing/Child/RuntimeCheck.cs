@@ -10,7 +10,9 @@ internal static class RuntimeCheck
     /// <summary>Why a candidate that is this very program (called through a link) is left out.</summary>
     internal const string Self = "self";
 
-    /// <param name="own">Identity of the main program, see <see cref="Libc.FileStatus.Identity"/>; and after a blank a tree to run a program in, if that is wanted.</param>
+    /// <param name="own">
+    /// Identity of the main program, see <see cref="Libc.FileStatus.Identity"/>; and after a blank a tree to run a program in, if that is wanted.
+    /// </param>
     /// <param name="candidates">Absolute paths.</param>
     /// <param name="output">Records "N.errno", "N.version" and "N.run" for candidate number N.</param>
     internal static void Run(string own, ReadOnlySpan<string> candidates, ProbeOutput output)
