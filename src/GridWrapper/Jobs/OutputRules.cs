@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using GridWrapper.Diagnostics;
 
 namespace GridWrapper.Jobs;
@@ -10,8 +9,6 @@ internal static class OutputRules
 
     /// <summary>Characters; the pilot's own limit (its error 1190).</summary>
     internal const int MaxLfnCharacters = 255;
-
-    private static readonly TimeSpan MatchTimeout = TimeSpan.FromSeconds(1);
 
     /// <param name="output">The entry.</param>
     /// <param name="isTemplate">The names hold templates, so only the produced name can be judged.</param>
@@ -81,13 +78,9 @@ internal static class OutputRules
 
     private static void CheckRegex(string pattern, FaultList faults)
     {
-        try
+        if (!NamePattern.TryParse(pattern, out _, out string error))
         {
-            _ = new Regex(pattern, RegexOptions.CultureInvariant, MatchTimeout);
-        }
-        catch (ArgumentException e)
-        {
-            faults.Add($"-o holds the regular expression {Quoted.Text(pattern)}, which cannot be used: {Quoted.Clean(e.Message)}");
+            faults.Add($"-o holds the regular expression {Quoted.Text(pattern)}, which cannot be used: {error}");
         }
     }
 }

@@ -18,7 +18,7 @@ internal sealed class OutputCollector(Func<Guid> newGuid)
 
     /// <summary>Checks the map before anything runs.</summary>
     /// <exception cref="GridWrapperException">The job is faulty: exit 64, all faults in one message.</exception>
-    internal static void CheckPatterns(JobRequest job) => OutputRules.Check(job);
+    internal static void CheckPatterns(JobRequest job) => OutputGate.Check(job);
 
     /// <summary>Collects the outputs. They lie in the job directory under their LFNs afterwards.</summary>
     /// <param name="jobDirectory">Absolute; nothing runs in it any more.</param>
@@ -113,7 +113,7 @@ internal sealed class OutputCollector(Func<Guid> newGuid)
     {
         if (!NamePattern.TryParse(output.Name, out NamePattern? pattern, out string error))
         {
-            throw GridWrapperException.BadInput("check-outputs", "output " + error);
+            throw GridWrapperException.BadInput("check-outputs", $"the output \"{output.Name}\" is not a regular expression: {error}");
         }
 
         JobFile[] matches = [.. collection.Unclaimed().Where(f => f.Identity.Kind == FileKind.Regular && pattern!.Matches(f.Name))];

@@ -30,7 +30,7 @@ internal static class SiteProfiles
 
     /// <summary>What is wrong with a profile, one line each; empty when nothing is.</summary>
     /// <exception cref="GridWrapperException">There is no such profile or file.</exception>
-    internal static ImmutableArray<string> Validate(string nameOrFile) =>
+    internal static IReadOnlyList<string> Validate(string nameOrFile) =>
         [.. SiteProfileReader.Check(Text(nameOrFile)).Faults.Select(f => $"{nameOrFile}:{(f.Line == 0 ? " " : "")}{f}")];
 
     /// <summary>The profiles that are built in, by name.</summary>

@@ -5,7 +5,7 @@ using GridWrapper.Outputs;
 namespace GridWrapper.Tests.Outputs;
 
 [Parallelizable(ParallelScope.All)]
-public sealed class OutputRulesTest
+public sealed class OutputGateTest
 {
     private static IEnumerable<TestCaseData> Bad()
     {
@@ -17,7 +17,7 @@ public sealed class OutputRulesTest
         yield return Case("name with dots inside", JobDirectory.Glob("a/../../*", "a.tgz"), parameters, "leads out of the job directory");
         yield return Case("empty name", JobDirectory.File("", "a"), parameters, "is not a file name");
         yield return Case("name of a directory", JobDirectory.File("out/", "a"), parameters, "is not a file name");
-        yield return Case("bad pattern", JobDirectory.Regex("regex|(a"), parameters, "\"(a\" is not a regular expression");
+        yield return Case("bad pattern", JobDirectory.Regex("regex|(a"), parameters, "the output \"regex|(a\" is not a regular expression: InsufficientClosingParentheses");
         yield return Case("LFN with a slash", JobDirectory.File("a", "x/a"), name, "holds a '/'");
         yield return Case("LFN of dots", JobDirectory.File("a", ".."), name, "is not a file name");
         yield return Case("LFN with an umlaut", JobDirectory.File("a", "ä"), name, "outside ASCII");
@@ -59,4 +59,8 @@ public sealed class OutputRulesTest
                 JobDirectory.Glob("*.root", "user.x.XYZ.root.tgz"),
                 JobDirectory.Regex(@"regex|part[0-9]+\.root"))),
             Throws.Nothing);
+
+    [Test]
+    public void A_tasks_text_may_be_looked_at_though_its_names_are_not_final() =>
+        Assert.That(() => OutputCollector.CheckPatterns(JobDirectory.Job(JobDirectory.File("out.json", "user.x.$JEDITASKID${SN/P}.out.json")) with { UnexpandedTemplates = ["${SN/P}"] }), Throws.Nothing);
 }

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace GridWrapper.Outputs;
+namespace GridWrapper.Jobs;
 
 /// <summary>
 /// The pattern of a `regex|…` output: a Python expression that must match a whole file name. What Python spells differently is respelt; the engine without
@@ -29,7 +29,7 @@ internal sealed class NamePattern
         }
         catch (RegexParseException e)
         {
-            error = $"\"{expression}\" is not a regular expression ({e.Error} at character {Math.Max(0, e.Offset - 4)})";
+            error = string.Create(CultureInfo.InvariantCulture, $"{e.Error} at character {Math.Clamp(e.Offset - 5, 0, expression.Length)}");
             return false;
         }
     }

@@ -3,8 +3,11 @@ using GridWrapper.Jobs;
 
 namespace GridWrapper.Outputs;
 
-/// <summary>What can be told of the `-o` map before anything runs. Pure.</summary>
-internal static class OutputRules
+/// <summary>
+/// The last look at the `-o` map before anything runs. Most of it was checked when the job was read; what is added here is the knowledge of which names in the
+/// job directory are taken, and the certainty that nothing in this room is ever asked for a name that leads elsewhere. Pure.
+/// </summary>
+internal static class OutputGate
 {
     private const int MaximumLfnLength = 255;
 
@@ -27,7 +30,7 @@ internal static class OutputRules
     internal static ImmutableArray<OutputFault> Faults(JobRequest job) =>
     [
         .. job.Outputs.Select(o => NameFault(o) is { } wrong ? new OutputFault(o.Lfn, PilotError.UnrecognizedTrfArguments, wrong) : null).OfType<OutputFault>(),
-        .. job.Outputs.Where(o => o.Kind != OutputKind.Regex).Select(o => LfnFault(o.Lfn, job.LogFile)).OfType<OutputFault>(),
+        .. job.Outputs.Where(o => o.Kind != OutputKind.Regex && !job.HasTemplates).Select(o => LfnFault(o.Lfn, job.LogFile)).OfType<OutputFault>(),
         .. job.Outputs.Where(o => o.Kind != OutputKind.Regex).GroupBy(o => o.Lfn, StringComparer.Ordinal).Where(g => g.Count() > 1)
             .Select(g => new OutputFault(g.Key, PilotError.UnrecognizedTrfArguments, $"the output name \"{g.Key}\" is given to {string.Join(" and ", g.Select(o => $"\"{o.Name}\""))}")),
     ];
@@ -36,7 +39,7 @@ internal static class OutputRules
     {
         if (output.Kind == OutputKind.Regex)
         {
-            return NamePattern.TryParse(output.Name, out _, out string error) ? null : $"output {error}";
+            return NamePattern.TryParse(output.Name, out _, out string error) ? null : $"the output \"{output.Name}\" is not a regular expression: {error}";
         }
 
         if (output.Name.Length == 0 || output.Name.Contains('\0', StringComparison.Ordinal) || output.Name.EndsWith('/'))
