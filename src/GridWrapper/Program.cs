@@ -10,7 +10,7 @@ internal static class Program
     {
         if (args is ["__probe", ..])
         {
-            return Probing.ProbeMain.Run(args[1..]);
+            return Probing.ProbeMain.Run(args);
         }
 
         string name = Path.GetFileName(Environment.GetCommandLineArgs()[0]);
