@@ -194,8 +194,13 @@ internal sealed class TarEntryReader(Stream source)
         byte[] block = new byte[TarField.BlockBytes];
         while (more && map.Count <= MaxSparseSegments)
         {
-            source.ReadExactly(block);
-            Position += block.Length;
+            int got = source.ReadAtLeast(block, block.Length, throwOnEndOfStream: false);
+            Position += got;
+            if (got < block.Length)
+            {
+                throw new InvalidDataException("the tar archive ends in the middle of a sparse map");
+            }
+
             Collect(block.AsSpan(0, 504), map);
             more = block[504] != 0;
         }

@@ -82,12 +82,16 @@ internal sealed class TreeWalker(SafeFileHandle root) : IDisposable
         if (errno == Errno.ENOENT && create)
         {
             int made = At.MakeDirectory(Top, bytes, DirectoryModeMeanwhile);
-            if (made != 0)
+            if (made is not (0 or Errno.EEXIST))
             {
                 throw new LinuxException("mkdirat", Current.Child(name).ToString(), made);
             }
 
-            Created?.Invoke(Current.Child(name));
+            if (made == 0)
+            {
+                Created?.Invoke(Current.Child(name));
+            }
+
             errno = At.OpenSubdirectory(Top, bytes, out directory);
         }
 

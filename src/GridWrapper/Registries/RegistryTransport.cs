@@ -116,7 +116,8 @@ internal sealed class RegistryTransport
         throw RegistryFault.Strange(request, $"it redirected more than {MaxRedirects} times, last to {RegistryFault.Redact(uri)}");
     }
 
-    private static Uri Next(RegistryRequest request, Uri from, Uri? location)
+    /// <summary>Where a redirect leads: never to something else than the web, and never from TLS to plain http except on this very node.</summary>
+    internal static Uri Next(RegistryRequest request, Uri from, Uri? location)
     {
         if (location is null)
         {

@@ -27,6 +27,18 @@ internal sealed class LayerAssembly(TimeProvider clock)
     internal async Task<Rootfs> MakeAsync(Order order, IBlobSource blobs, CancellationToken ct)
     {
         var cache = new CacheDirectory(order.CacheDirectory);
+        try
+        {
+            return await MakeAsync(order, cache, blobs, ct);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw LayerFault.Storage("writing", cache.Path, new IOException(e.Message, e));
+        }
+    }
+
+    private async Task<Rootfs> MakeAsync(Order order, CacheDirectory cache, IBlobSource blobs, CancellationToken ct)
+    {
         cache.Prepare();
         if (order.Form == RootfsForm.Tree && Directory.Exists(cache.FlatDirectory(Key(order.Image))))
         {
