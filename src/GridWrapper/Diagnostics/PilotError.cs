@@ -9,6 +9,8 @@ internal static class PilotError
     internal const int SetupFailure = 1110;
     internal const int StageOutFailed = 1137;
     internal const int PandaKill = 1144;
+    internal const int LoopingJob = 1150;
+    internal const int StageOutTimeout = 1152;
     internal const int NoProxy = 1163;
     internal const int MissingOutputFile = 1165;
     internal const int LfnTooLong = 1190;
@@ -16,9 +18,16 @@ internal static class PilotError
     internal const int Mkdir = 1199;
     internal const int KillSignal = 1200;
     internal const int SigTerm = 1201;
+    internal const int SigQuit = 1202;
+    internal const int SigSegv = 1203;
+    internal const int SigXcpu = 1204;
+    internal const int UserKill = 1205;
+    internal const int SigBus = 1206;
+    internal const int SigUsr1 = 1207;
     internal const int SigInt = 1208;
     internal const int PayloadOutOfMemory = 1212;
     internal const int ReachedMaxTime = 1213;
+    internal const int PayloadExceedMaxMem = 1235;
     internal const int NoUserTarball = 1246;
     internal const int PayloadExecutionFailure = 1305;
     internal const int ContainerGeneralFailure = 1306;
@@ -35,6 +44,7 @@ internal static class PilotError
     internal const int CommandTimedOut = 1367;
     internal const int BadOutputFileName = 1371;
     internal const int ApptainerNotInstalled = 1372;
+    internal const int CertificateHasExpired = 1373;
     internal const int CvmfsNotAlive = 1377;
     internal const int QueueNotSetUpForContainers = 1384;
     internal const int NoJobsInPanda = 1385;

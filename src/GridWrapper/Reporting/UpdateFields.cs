@@ -1,0 +1,75 @@
+namespace GridWrapper.Reporting;
+
+/// <summary>Pure: our records as the arguments of the server's calls, with both names of each (panda-server, pilot API v1 and the JobDispatcher before it).</summary>
+internal static class UpdateFields
+{
+    /// <summary>Characters of stdout that a debug update carries.</summary>
+    internal const int StdoutLimit = 2048;
+
+    /// <summary>Characters of job_metrics that the server keeps.</summary>
+    internal const int MetricsLimit = 500;
+
+    private const int DiagnosisLimit = 500;
+
+    /// <summary>CPU seconds above this are a clock gone wrong, not a measurement.</summary>
+    private const long CpuSecondsLimit = 1_000_000_000;
+
+    internal static IReadOnlyList<WireField> Of(AcquireRequest request)
+    {
+        WireFields fields = new();
+        fields.Text("site_name", "siteName", request.SiteName);
+        fields.Text("node", "node", request.Node, 128);
+        fields.Text("prod_source_label", "prodSourceLabel", request.ProdSourceLabel);
+        fields.Integer("memory", "mem", request.MemoryMegabytes);
+        fields.Integer("disk_space", "diskSpace", request.DiskSpaceMegabytes);
+        return fields.List;
+    }
+
+    internal static IReadOnlyList<WireField> Of(JobUpdate update)
+    {
+        WireFields fields = new();
+        AddIdentity(fields, update);
+        AddResult(fields, update);
+        AddResources(fields, update);
+        return fields.List;
+    }
+
+    private static void AddIdentity(WireFields fields, JobUpdate update)
+    {
+        fields.Integer("job_id", "jobId", update.JobId);
+        fields.Text("job_status", "state", update.JobStatus);
+        fields.Integer("attempt_nr", "attemptNr", update.AttemptNr);
+        fields.Text("site_name", "siteName", update.SiteName);
+        fields.Text("node", "node", update.Node, 128);
+        fields.Text("scheduler_id", "schedulerID", update.SchedulerId);
+        fields.Text("pilot_id", "pilotID", update.PilotId, 200);
+        fields.Text("batch_id", "batchID", update.BatchId, 80);
+        fields.Text("job_sub_status", "jobSubStatus", update.JobSubStatus, 80);
+    }
+
+    private static void AddResult(WireFields fields, JobUpdate update)
+    {
+        fields.Time("start_time", "startTime", update.StartTime);
+        fields.Time("end_time", "endTime", update.EndTime);
+        fields.Integer("trans_exit_code", "transExitCode", update.TransExitCode);
+        fields.Integer("pilot_error_code", "pilotErrorCode", update.PilotErrorCode);
+        fields.Text("pilot_error_diag", "pilotErrorDiag", update.PilotErrorDiag, DiagnosisLimit);
+        fields.Integer("exe_error_code", "exeErrorCode", update.ExeErrorCode);
+        fields.Text("exe_error_diag", "exeErrorDiag", update.ExeErrorDiag, DiagnosisLimit);
+        fields.Text("job_output_report", "xml", update.JobOutputReport);
+        fields.Text("meta_data", "metaData", update.MetaData);
+        fields.Tail("stdout", "stdout", update.Stdout, StdoutLimit);
+        fields.Tail("pilot_log", "pilotLog", update.PilotLog, 1024);
+    }
+
+    private static void AddResources(WireFields fields, JobUpdate update)
+    {
+        fields.Integer("core_count", "coreCount", update.CoreCount);
+        fields.Integer("cpu_consumption_time", "cpuConsumptionTime", update.CpuConsumptionTime > CpuSecondsLimit ? null : update.CpuConsumptionTime);
+        fields.Text("cpu_consumption_unit", "cpuConsumptionUnit", update.CpuConsumptionUnit);
+        fields.Text("cpu_architecture_level", "cpu_architecture_level", update.CpuArchitectureLevel, 20);
+        fields.Integer("max_rss", "maxRSS", update.MaxRss);
+        fields.Text("job_metrics", "jobMetrics", update.JobMetrics, MetricsLimit);
+        fields.Text("pilot_timing", "pilotTiming", update.PilotTiming);
+    }
+}
