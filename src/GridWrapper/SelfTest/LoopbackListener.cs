@@ -39,8 +39,8 @@ internal static class LoopbackListener
             Phase = Phase.Probe,
             Step = "loopback-server",
             PilotErrorCode = PilotError.SetupFailure,
-            Message = $"no server could be started on 127.0.0.1: {MostTries} ports between {LowestPort} and {HighestPort} were tried, the last answer was: {last}. "
-                + "Check that the loopback interface is up on this node (ip addr show lo)",
+            Message = $"no server could be started on 127.0.0.1: {MostTries} ports between {LowestPort} and {HighestPort} were tried, "
+                + $"the last answer was: {last}. Check that the loopback interface is up on this node (ip addr show lo)",
         });
     }
 }
