@@ -25,7 +25,7 @@ internal static class PlanCommand
             RunSettings settings = SettingsReader.Read(parsed);
             ImageReference reference = await ReferenceAsync(parsed.GetValue(image), parsed.GetValue(GlobalOptions.Job), settings, ct);
             using Composition parts = Composition.Create(settings);
-            Prepared prepared = await parts.Surveyor.PrepareAsync(reference, ct);
+            Prepared prepared = await parts.Surveyor.PrepareAsync(reference, everything: true, ct);
             await Console.Out.WriteLineAsync(settings.Json
                 ? DryRunDocument.Plan(prepared).ToString()
                 : $"{reference}\n{PlanText.Format(prepared.Plan).TrimEnd()}");

@@ -26,7 +26,7 @@ internal static class PullCommand
         {
             RunSettings settings = SettingsReader.Read(parsed);
             using Composition parts = Composition.Create(settings);
-            Prepared prepared = await parts.Surveyor.PrepareAsync(ImageReferenceParser.Parse(parsed.GetRequiredValue(image), settings.WorkDirectory), ct);
+            Prepared prepared = await parts.Surveyor.PrepareAsync(ImageReferenceParser.Parse(parsed.GetRequiredValue(image), settings.WorkDirectory), everything: false, ct);
             if (prepared.Plan.Chosen is not { } chosen)
             {
                 return ErrorReport.Print(prepared.Input.Image.ResolveFailure ?? Planner.Explain(prepared.Plan, prepared.Input));

@@ -87,7 +87,7 @@ internal sealed class Heartbeat : IAsyncDisposable
         {
             answer = await _manager.UpdateJobAsync(_options.Snapshot(_debug ? _options.StdoutTail() : null), ct);
         }
-        catch (GridWrapperException e)
+        catch (Exception e) when (e is GridWrapperException or IOException)
         {
             // Credentials may be renewed on disk while the payload runs.
             Log.Warn("heartbeat: {Message}", e.Message);

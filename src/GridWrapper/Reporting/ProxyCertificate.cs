@@ -1,4 +1,6 @@
+using System.Collections.ObjectModel;
 using System.Net.Security;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using GridWrapper.Diagnostics;
@@ -41,9 +43,17 @@ internal static class ProxyCertificate
         }
 
         Check(path, certificates, time);
-        X509Certificate2Collection chain = [.. certificates.Skip(1)];
-        return SslStreamCertificateContext.Create(leaf, chain, offline: true);
+        return NewContext(leaf, new ReadOnlyCollection<X509Certificate2>([.. certificates.Skip(1)]), null);
     }
+
+    /// <summary>
+    /// The constructor behind SslStreamCertificateContext.Create. Create itself builds a chain first, and chain building throws for every proxy
+    /// certificate (dotnet/runtime issue 41916: OpenSSL's X509_V_ERR_PROXY_CERTIFICATES_NOT_ALLOWED is not mapped); the certificates of a proxy file are
+    /// the chain already, so nothing has to be built. The runtime is shipped inside our executable, and a test makes a real handshake.
+    /// </summary>
+    [UnsafeAccessor(UnsafeAccessorKind.Constructor)]
+    private static extern SslStreamCertificateContext NewContext(
+        X509Certificate2 target, ReadOnlyCollection<X509Certificate2> intermediates, SslCertificateTrust? trust);
 
     private static void Check(string path, X509Certificate2Collection certificates, TimeProvider time)
     {

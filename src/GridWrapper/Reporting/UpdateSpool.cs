@@ -20,13 +20,6 @@ internal sealed class UpdateSpool
 
     private static readonly Logger Log = LogManager.GetCurrentClassLogger();
 
-    private static readonly JsonSerializerSettings Json = new()
-    {
-        DateParseHandling = DateParseHandling.None,
-        NullValueHandling = NullValueHandling.Ignore,
-        MaxDepth = 16,
-    };
-
     private readonly string _directory;
     private readonly string _server;
     private readonly TimeProvider _time;
@@ -52,7 +45,7 @@ internal sealed class UpdateSpool
         _ = Directory.CreateDirectory(_directory, PrivateDirectory);
         string stem = $"{now:yyyyMMdd'T'HHmmssfff}-{update.JobId.ToString(CultureInfo.InvariantCulture)}-{Guid.NewGuid():N}";
         string path = Path.Combine(_directory, stem);
-        string text = JsonConvert.SerializeObject(SpoolDocument.From(_server, now, update), Formatting.Indented, Json);
+        string text = SpoolDocument.Write(_server, now, update);
 
         // Written under a name that nobody reads, then renamed: an entry is either whole or not there.
         string unfinished = path + ".part";
@@ -177,10 +170,9 @@ internal sealed class UpdateSpool
     {
         try
         {
-            SpoolDocument? document = JsonConvert.DeserializeObject<SpoolDocument>(File.ReadAllText(path), Json);
-            return document?.ToEntry(path);
+            return SpoolDocument.Read(path, File.ReadAllText(path));
         }
-        catch (Exception e) when (e is IOException or JsonException or FormatException)
+        catch (Exception e) when (e is IOException or JsonException or FormatException or ArgumentException or OverflowException)
         {
             Log.Warn("the spool entry {Path} is not readable and is left alone: {Message}", path, e.Message);
             return null;

@@ -11,7 +11,7 @@ internal sealed class ExecRun(Composition parts, RunSettings settings)
     internal async Task<ImageOutcome> RunAsync(string image, ImmutableArray<string> words, StopSource stop, CancellationToken ct)
     {
         ImageReference reference = ImageReferenceParser.Parse(image, settings.WorkDirectory);
-        Prepared prepared = await parts.Surveyor.PrepareAsync(reference, ct);
+        Prepared prepared = await parts.Surveyor.PrepareAsync(reference, everything: false, ct);
         if (prepared.Plan.Chosen is null)
         {
             return await parts.Runner.RunAsync(prepared, _ => throw new System.Diagnostics.UnreachableException(), Control(stop), ct);
@@ -26,7 +26,7 @@ internal sealed class ExecRun(Composition parts, RunSettings settings)
     internal async Task<DryRun> DryRunAsync(string image, ImmutableArray<string> words, CancellationToken ct)
     {
         ImageReference reference = ImageReferenceParser.Parse(image, settings.WorkDirectory);
-        Prepared prepared = await parts.Surveyor.PrepareAsync(reference, ct);
+        Prepared prepared = await parts.Surveyor.PrepareAsync(reference, everything: true, ct);
         string scratch = ScratchDirectory.Name(settings.CacheDirectory);
         LaunchSpec? launch = parts.PredictLaunch(prepared, rootfs => Compose(prepared, rootfs, words, scratch));
         return new DryRun(null, launch is { Operations.IsEmpty: false } ? launch.Argv : words, prepared, launch, []);

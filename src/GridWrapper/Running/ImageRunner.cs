@@ -25,11 +25,23 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
             return outcome with { Failure = prepared.Input.Image.ResolveFailure ?? Planner.Explain(prepared.Plan, prepared.Input) };
         }
 
-        Dictionary<(string Strategy, RootfsForm Form), Failure> hopeless = [];
-        foreach (Candidate candidate in prepared.Plan.Candidates.Where(c => c.IsUsable))
+        Attempts attempts = new(compose, control);
+        outcome = await TryAllAsync(outcome, attempts, ct);
+        if (outcome.Result is null && !ct.IsCancellationRequested && await parts.Surveyor.WidenAsync(prepared, ct) is { } wider)
+        {
+            outcome = await TryAllAsync(outcome with { Input = wider.Input, Plan = wider.Plan }, attempts, ct);
+        }
+
+        return outcome;
+    }
+
+    /// <summary>Candidates that were tried before are passed over, and so is a strategy that could not make its root filesystem in the form in question.</summary>
+    private async Task<ImageOutcome> TryAllAsync(ImageOutcome outcome, Attempts attempts, CancellationToken ct)
+    {
+        foreach (Candidate candidate in outcome.Plan.Candidates.Where(c => c.IsUsable))
         {
             ILauncher launcher = parts.Launcher(candidate.Launcher);
-            if (hopeless.ContainsKey((candidate.Strategy, launcher.Form)))
+            if (attempts.Hopeless.Contains((candidate.Strategy, launcher.Form)) || !attempts.Tried.Add((candidate.Strategy, candidate.Launcher)))
             {
                 continue;
             }
@@ -37,14 +49,14 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
             Trial trial = new(candidate, launcher, time.GetTimestamp());
             try
             {
-                return await TryAsync(outcome, trial, compose, control, ct);
+                return await TryAsync(outcome, trial, attempts, ct);
             }
             catch (GridWrapperException e)
             {
                 Log.Warn("{Strategy} with {Launcher} failed at {Step}: {Message}", candidate.Strategy, candidate.Launcher, e.Failure.Step, e.Message);
                 if (e.Failure.Phase == Phase.Materialise)
                 {
-                    hopeless[(candidate.Strategy, launcher.Form)] = e.Failure;
+                    attempts.Hopeless.Add((candidate.Strategy, launcher.Form));
                 }
 
                 double seconds = time.GetElapsedTime(trial.Began).TotalSeconds;
@@ -63,14 +75,14 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
         return outcome;
     }
 
-    private async Task<ImageOutcome> TryAsync(ImageOutcome outcome, Trial trial, Func<Rootfs, LaunchRequest> compose, RunControl control, CancellationToken ct)
+    private async Task<ImageOutcome> TryAsync(ImageOutcome outcome, Trial trial, Attempts attempts, CancellationToken ct)
     {
         Candidate candidate = trial.Candidate;
         Rootfs rootfs = await parts.Strategy(candidate.Strategy).MaterialiseAsync(outcome.Input, trial.Launcher.Form, ct);
         double materialise = time.GetElapsedTime(trial.Began).TotalSeconds;
         long launched = time.GetTimestamp();
-        LaunchSpec spec = trial.Launcher.Build(compose(rootfs));
-        RunResult result = await trial.Launcher.RunAsync(spec, control, ct);
+        LaunchSpec spec = trial.Launcher.Build(attempts.Compose(rootfs));
+        RunResult result = await trial.Launcher.RunAsync(spec, attempts.Control, ct);
         double whole = time.GetElapsedTime(launched).TotalSeconds;
         return outcome with
         {
@@ -83,4 +95,12 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
     }
 
     private sealed record Trial(Candidate Candidate, ILauncher Launcher, long Began);
+
+    /// <summary>What the tries of one run share.</summary>
+    private sealed record Attempts(Func<Rootfs, LaunchRequest> Compose, RunControl Control)
+    {
+        public HashSet<(string Strategy, RootfsForm Form)> Hopeless { get; } = [];
+
+        public HashSet<(string Strategy, string Launcher)> Tried { get; } = [];
+    }
 }

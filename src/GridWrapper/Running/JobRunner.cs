@@ -63,7 +63,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
     internal async Task<DryRun> DryRunAsync(CancellationToken ct)
     {
         OutputCollector.CheckPatterns(job);
-        Prepared prepared = await parts.Surveyor.PrepareAsync(job.Image, ct);
+        Prepared prepared = await parts.Surveyor.PrepareAsync(job.Image, everything: true, ct);
         JobPayload payload = new(Settings, job);
         string scratch = ScratchDirectory.Name(Settings.CacheDirectory);
         LaunchSpec? launch = parts.PredictLaunch(prepared, rootfs => payload.Compose(prepared.Input, rootfs, scratch));
@@ -102,7 +102,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
             throw JobFailure.MissingInputs(missing, Settings.WorkDirectory);
         }
 
-        Prepared prepared = await parts.Surveyor.PrepareAsync(job.Image, signals.Cancelled);
+        Prepared prepared = await parts.Surveyor.PrepareAsync(job.Image, everything: false, signals.Cancelled);
         new CacheDirectory(Settings.CacheDirectory).Prepare();
         using ScratchDirectory scratch = ScratchDirectory.Create(Settings.CacheDirectory);
         payload.PrepareFiles();

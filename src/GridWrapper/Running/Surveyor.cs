@@ -13,15 +13,23 @@ namespace GridWrapper.Running;
 /// </summary>
 internal sealed class Surveyor(Composition parts, TimeProvider time)
 {
+    private const string OtherLauncher = "apptainer";
+
+    private static readonly Fact<ImmutableArray<RuntimeFacts>> NotLookedFor =
+        new Fact<ImmutableArray<RuntimeFacts>>.Unknown("not looked for, since the rootless launcher works here");
+
     private RunSettings Settings => parts.Settings;
 
-    internal async Task<Prepared> PrepareAsync(ImageReference reference, CancellationToken ct)
+    /// <param name="reference">The image.</param>
+    /// <param name="everything">Also look for other runtimes where our own launcher is enough: for plans that are shown to people.</param>
+    /// <param name="ct">Cancels the survey.</param>
+    internal async Task<Prepared> PrepareAsync(ImageReference reference, bool everything, CancellationToken ct)
     {
         long began = time.GetTimestamp();
 
         // The registry is asked while the node is being examined: a slow /cvmfs may take a minute.
         Task<(Fact<ResolvedImage> Resolved, Failure? Failure)> resolving = ResolveAsync(reference, ct);
-        HostFacts host = WithCvmfsRoot(await parts.HostProbe.ProbeAsync(Wanted(reference), ct));
+        HostFacts host = WithCvmfsRoot(await parts.HostProbe.ProbeAsync(Wanted(reference), ct)) with { Runtimes = NotLookedFor };
         double probe = time.GetElapsedTime(began).TotalSeconds;
         (Fact<ResolvedImage> resolved, Failure? failure) = await resolving;
         ImageFacts image = new()
@@ -34,16 +42,30 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
             CachedLayers = resolved.IsKnown(out ResolvedImage known) ? LayerStore.FindCached(new CacheDirectory(Settings.CacheDirectory), known.Config.DiffIds) : [],
         };
         PlanInput input = Input(host, image);
-        RunPlan plan = Plan(input);
-        if (NeedsRuntimes(plan))
+        Prepared prepared = new(input, Plan(input), new Timings { Probe = probe });
+        if (everything || !prepared.Plan.Candidates.Any(c => c.IsUsable && c.Launcher != OtherLauncher))
         {
-            // Another runtime costs processes to examine, so it is looked for only where our own launcher is not enough.
-            input = Input(await WithRuntimesAsync(host, ct), image);
-            plan = Plan(input);
+            prepared = await WidenAsync(prepared, ct) ?? prepared;
         }
 
-        double all = time.GetElapsedTime(began).TotalSeconds;
-        return new Prepared(input, plan, new Timings { Probe = probe, Resolve = Math.Max(0, all - probe) });
+        return prepared with { Timings = prepared.Timings with { Resolve = Math.Max(0, time.GetElapsedTime(began).TotalSeconds - probe) } };
+    }
+
+    /// <summary>
+    /// The same plan with the other runtimes of the node in it. They cost processes to examine, so they are looked for only where our own launcher
+    /// is not enough, or has failed.
+    /// </summary>
+    /// <returns>Null when they are not wanted, or were looked for already.</returns>
+    internal async Task<Prepared?> WidenAsync(Prepared prepared, CancellationToken ct)
+    {
+        bool wanted = Settings.Site.Launchers.Contains(OtherLauncher) && Settings.ForcedLauncher is null or OtherLauncher;
+        if (!wanted || prepared.Input.Host.Runtimes != NotLookedFor)
+        {
+            return null;
+        }
+
+        PlanInput input = prepared.Input with { Host = await WithRuntimesAsync(prepared.Input.Host, ct) };
+        return prepared with { Input = input, Plan = Plan(input) };
     }
 
     /// <summary>Every group of facts, for `gridwrap probe`.</summary>
@@ -116,11 +138,6 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
 
         return mounted ? host with { Cvmfs = new Fact<CvmfsFacts>.Known(new CvmfsFacts { Root = root, Present = true, Repositories = [] }) } : host;
     }
-
-    private bool NeedsRuntimes(RunPlan plan) =>
-        Settings.Site.Launchers.Contains("apptainer")
-        && Settings.ForcedLauncher is null or "apptainer"
-        && !plan.Candidates.Any(c => c.IsUsable && c.Launcher != "apptainer");
 
     private async Task<HostFacts> WithRuntimesAsync(HostFacts host, CancellationToken ct)
     {

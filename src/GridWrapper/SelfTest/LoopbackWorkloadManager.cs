@@ -53,7 +53,7 @@ internal sealed class LoopbackWorkloadManager : IAsyncDisposable
     }
 
     /// <summary>Queues a job: the object of an acquire_jobs answer.</summary>
-    internal void AddJob(string json) => State.Add(JObject.Parse(json));
+    internal void AddJob(string json) => State.Add(PlainJson.Parse(json));
 
     /// <summary>Serves content as /cache/NAME.</summary>
     internal void AddFile(string name, byte[] content) => _files[name] = content;
@@ -105,7 +105,7 @@ internal sealed class LoopbackWorkloadManager : IAsyncDisposable
         {
             WorkloadRequest request = await WorkloadRequest.ReadAsync(context.Request, _end.Token);
             _requests.Enqueue(request);
-            WorkloadAnswer answer = await AnswerAsync(request);
+            WorkloadAnswer answer = await AnswerOrFailAsync(request);
             if (answer.Drop)
             {
                 // Announced and not sent: an answer that ends too early, and not one that is empty.
@@ -128,6 +128,19 @@ internal sealed class LoopbackWorkloadManager : IAsyncDisposable
             // The client went away, or we are closing.
             Log.Debug("a request to the loopback workload manager was not answered: {Message}", e.Message);
             context.Response.Abort();
+        }
+    }
+
+    /// <summary>A method that fails over its arguments is answered with the exception's text, as on the server.</summary>
+    private async Task<WorkloadAnswer> AnswerOrFailAsync(WorkloadRequest request)
+    {
+        try
+        {
+            return await AnswerAsync(request);
+        }
+        catch (Exception e) when (e is JsonException or ArgumentException or FormatException or InvalidCastException or OverflowException)
+        {
+            return WorkloadAnswer.Plain(500, e.Message);
         }
     }
 

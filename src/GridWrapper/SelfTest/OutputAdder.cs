@@ -18,7 +18,7 @@ internal static class OutputAdder
         JObject files;
         try
         {
-            files = JObject.Parse(report ?? "");
+            files = PlainJson.Parse(report ?? "");
         }
         catch (JsonException)
         {

@@ -65,7 +65,7 @@ internal sealed class SelfTestRun(RunSettings settings, string directory, Action
         ImageReference reference = ImageReferenceParser.Parse(wanted.Reference, directory);
         using (Composition parts = Composition.Create(own))
         {
-            Prepared prepared = await parts.Surveyor.PrepareAsync(reference, ct);
+            Prepared prepared = await parts.Surveyor.PrepareAsync(reference, everything: true, ct);
             Candidate candidate = prepared.Plan.Candidates.Single(c => c.Strategy == wanted.Strategy && c.Launcher == wanted.Launcher);
             if (!candidate.IsUsable)
             {

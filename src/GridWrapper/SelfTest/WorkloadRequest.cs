@@ -58,7 +58,7 @@ internal sealed record WorkloadRequest
     /// <summary>Arguments of a v1 call. A POST whose Content-Type is anything else is read as a form: JSON in it is lost.</summary>
     /// <exception cref="JsonException">The body is announced as JSON and is not.</exception>
     internal JObject V1Arguments() => IsJsonBody
-        ? JObject.Parse(ContentLength is null ? "" : Encoding.UTF8.GetString(Body))
+        ? PlainJson.Parse(ContentLength is null ? "" : Encoding.UTF8.GetString(Body))
         : HttpMethod == "GET" ? FromPairs(Query) : IsForm ? FromPairs(Encoding.UTF8.GetString(Body)) : [];
 
     /// <summary>Arguments of a legacy call.</summary>

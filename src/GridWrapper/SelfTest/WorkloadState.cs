@@ -76,7 +76,7 @@ internal sealed class WorkloadState
         }
 
         long id = (long)arguments["job_id"]!;
-        ImmutableArray<string> lost = [.. Dates.Where(name => arguments[name] is { } date && !IsServerDate((string?)date))];
+        ImmutableArray<string> lost = [.. Dates.Where(name => arguments[name] is { Type: JTokenType.String } date && !IsServerDate((string?)date))];
         lock (_lock)
         {
             _updates.Add(new RecordedUpdate(id, status, legacy, arguments, lost));
@@ -130,7 +130,7 @@ internal sealed class WorkloadState
     /// <summary>Another attempt, or another batch job than the one that sent the first update.</summary>
     private static bool IsForeign(WorkloadJob job, JObject arguments)
     {
-        if (arguments["attempt_nr"] is { } attempt && (int)attempt != job.Attempt)
+        if (arguments["attempt_nr"] is { Type: JTokenType.Integer } attempt && (int)attempt != job.Attempt)
         {
             return true;
         }

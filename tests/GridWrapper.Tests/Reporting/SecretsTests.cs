@@ -40,7 +40,7 @@ public class SecretsTests
         {
             Assert.That(logged, Does.Contain("was not accepted").And.Not.Contain(Secret));
             Assert.That(seen, Does.Contain("***").And.Not.Contain(Secret));
-            Assert.That(spooled, Does.Contain("\"JobStatus\": \"failed\"").And.Not.Contain(Secret));
+            Assert.That(spooled, Does.Contain("\"jobStatus\": \"failed\"").And.Not.Contain(Secret));
         }
     }
 

@@ -31,13 +31,16 @@ internal sealed class TestCertificates
     /// <summary>For 127.0.0.1.</summary>
     internal X509Certificate2 Server { get; }
 
-    internal string UserName => _user.Subject;
-
     private static DateTimeOffset From => DateTimeOffset.UtcNow.AddDays(-2);
 
     private static DateTimeOffset To => DateTimeOffset.UtcNow.AddDays(2);
 
     internal string CaPem => _ca.ExportCertificatePem();
+
+    internal string ServerPem => Pem(Server);
+
+    /// <summary>The user's own certificate and key.</summary>
+    internal string UserPem() => Pem(_user);
 
     /// <summary>Leaf, key, chain: a proxy of a proxy of the user.</summary>
     internal string ProxyPem()

@@ -1,17 +1,23 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
 namespace GridWrapper.Tests.Reporting;
 
-/// <summary>Answers every connection once with the same text over TLS and remembers which certificates the client sent.</summary>
+/// <summary>
+/// Answers every connection once with the same text over TLS 1.2 and remembers the bytes that came in: in that version the client's certificates
+/// are sent in the clear, so they can be seen even where this runtime cannot verify them.
+/// </summary>
 internal sealed class TinyTlsServer : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _end = new();
     private readonly X509Certificate2 _certificate;
     private readonly string _answer;
+    private readonly MemoryStream _wire = new();
     private readonly Task _serving;
 
     internal TinyTlsServer(X509Certificate2 certificate, string answer)
@@ -24,8 +30,8 @@ internal sealed class TinyTlsServer : IAsyncDisposable
 
     internal Uri Address => new($"https://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}");
 
-    /// <summary>Subjects of leaf and chain as they came over the wire.</summary>
-    internal List<string> Sent { get; } = [];
+    /// <summary>Everything that the client sent.</summary>
+    internal byte[] Received => _wire.ToArray();
 
     internal List<string> Errors { get; } = [];
 
@@ -34,6 +40,7 @@ internal sealed class TinyTlsServer : IAsyncDisposable
         await _end.CancelAsync();
         _listener.Dispose();
         await _serving;
+        await _wire.DisposeAsync();
         _end.Dispose();
     }
 
@@ -46,7 +53,7 @@ internal sealed class TinyTlsServer : IAsyncDisposable
                 using TcpClient client = await _listener.AcceptTcpClientAsync(_end.Token);
                 await AnswerAsync(client);
             }
-            catch (Exception e) when (e is IOException or System.Security.Authentication.AuthenticationException or SocketException)
+            catch (Exception e) when (e is IOException or AuthenticationException or SocketException or CryptographicException)
             {
                 Errors.Add(e.Message);
             }
@@ -59,10 +66,17 @@ internal sealed class TinyTlsServer : IAsyncDisposable
 
     private async Task AnswerAsync(TcpClient client)
     {
-        await using SslStream tls = new(client.GetStream());
-        await tls.AuthenticateAsServerAsync(
-            new SslServerAuthenticationOptions { ServerCertificate = _certificate, ClientCertificateRequired = true, RemoteCertificateValidationCallback = Remember },
-            _end.Token);
+        await using SslStream tls = new(new RecordingStream(client.GetStream(), _wire));
+#pragma warning disable CA5398, CA5359 // the version whose certificate messages can be read; what the client shows is the test's business
+        SslServerAuthenticationOptions options = new()
+        {
+            ServerCertificate = _certificate,
+            ClientCertificateRequired = true,
+            EnabledSslProtocols = SslProtocols.Tls12,
+            RemoteCertificateValidationCallback = static (_, _, _, _) => true,
+        };
+#pragma warning restore CA5398, CA5359
+        await tls.AuthenticateAsServerAsync(options, _end.Token);
         using StreamReader reader = new(tls, leaveOpen: true);
         int length = 0;
         for (string? line = await reader.ReadLineAsync(_end.Token); line is { Length: > 0 }; line = await reader.ReadLineAsync(_end.Token))
@@ -75,14 +89,37 @@ internal sealed class TinyTlsServer : IAsyncDisposable
         await tls.ShutdownAsync();
     }
 
-    private bool Remember(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)
+    private sealed class RecordingStream(Stream inner, MemoryStream record) : Stream
     {
-        if (certificate is not null)
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => true;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
-            Sent.Add(certificate.Subject);
-            Sent.AddRange(chain!.ChainPolicy.ExtraStore.Select(static c => c.Subject));
+            int n = await inner.ReadAsync(buffer, cancellationToken);
+            record.Write(buffer.Span[..n]);
+            return n;
         }
 
-        return true;
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => inner.WriteAsync(buffer, cancellationToken);
+
+        public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
+
+        public override void Flush() => inner.Flush();
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
     }
 }
