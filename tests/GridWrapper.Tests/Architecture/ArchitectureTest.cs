@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
 using GridWrapper.Tests.Documentation;
 
-namespace GridWrapper.Tests.Architecture;
+namespace GridWrapper.Tests.ArchitectureTests;
 
 /// <summary>The walls between the rooms (docs/architecture.md), read off the source. To change a wall, change the table here, and say why in the commit.</summary>
 [Parallelizable(ParallelScope.All)]

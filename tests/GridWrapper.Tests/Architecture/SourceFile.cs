@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
 using GridWrapper.Tests.Documentation;
 
-namespace GridWrapper.Tests.Architecture;
+namespace GridWrapper.Tests.ArchitectureTests;
 
 /// <summary>One source file of the program, with its text freed of comments and of what stands in strings.</summary>
 /// <param name="Path">Relative to src/GridWrapper, with '/'.</param>

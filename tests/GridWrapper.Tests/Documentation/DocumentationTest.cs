@@ -61,6 +61,19 @@ public sealed class DocumentationTest
     public void A_paper_has_no_line_that_a_terminal_cannot_show(string paper) =>
         Assert.That(Repository.Read(paper).Split('\n').Where(l => l.Contains('\t', StringComparison.Ordinal) || l.EndsWith(' ')), Is.Empty);
 
+    /// <summary>A paper must not promise what is only planned.</summary>
+    [TestCaseSource(nameof(Papers))]
+    public void A_command_that_a_paper_names_exists(string paper)
+    {
+        IEnumerable<string> named = Regex.Matches(Repository.Read(paper), @"(?<=(?:^    |`|/)gridwrap )[a-z]+(?![\w.])", RegexOptions.Multiline).Select(m => m.Value).Distinct();
+        string[] absent =
+        [
+            .. named.Where(n => n != "runcontainer")
+                .Where(n => !File.Exists(Repository.PathOf($"src/GridWrapper/Commands/{(n == "shell" ? "Exec" : char.ToUpperInvariant(n[0]) + n[1..])}Command.cs"))),
+        ];
+        Assert.That(absent, Is.Empty);
+    }
+
     [Test]
     public void The_decisions_are_numbered_without_gaps_and_linked()
     {
