@@ -11,6 +11,9 @@ internal static class WordOrder
     internal static readonly ImmutableArray<string> CommandNames =
         ["run", "exec", "shell", "plan", "probe", "doctor", "selftest", "pull", "cache", "site", "report", "version", "help"];
 
+    /// <summary>The transform's name, as the name of a link to this file or as its first word.</summary>
+    private const string TransformName = "runcontainer";
+
     /// <summary>Options that the transform's calling convention has too; in the bare form they are the transform's.</summary>
     private static readonly ImmutableArray<string> TransformsOwn = ["--workdir", "--env", "--debug"];
 
@@ -18,9 +21,9 @@ internal static class WordOrder
     /// <param name="words">argv without the program.</param>
     internal static ImmutableArray<string> Normalise(string programName, ImmutableArray<string> words)
     {
-        if (programName == "runcontainer")
+        if (programName == TransformName || words is [TransformName, ..])
         {
-            return Bare(words);
+            return Bare(words is [TransformName, ..] ? words[1..] : words);
         }
 
         // `gridwrap --dry-run exec …`: leading options of ours go behind the command.

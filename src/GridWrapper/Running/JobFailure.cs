@@ -9,11 +9,11 @@ internal static class JobFailure
     /// <summary>Null when everything promised is there.</summary>
     internal static Failure? Of(OutputSet outputs) => outputs.Faults.IsEmpty ? null : new Failure
     {
-        Blame = Blame.User,
+        Blame = outputs.Faults[0].PilotErrorCode is PilotError.StageOutFailed ? Blame.Site : Blame.User,
         Phase = Phase.Outputs,
         Step = "collect-outputs",
         PilotErrorCode = outputs.Faults[0].PilotErrorCode,
-        Message = $"the payload succeeded, but {string.Join("; ", outputs.Faults.Select(f => $"{f.Lfn}: {f.Message}"))}",
+        Message = $"the payload succeeded, but {string.Join("; ", outputs.Faults.Select(f => f.Message))}",
         ExitCode = ExitCodes.OutputMissing,
     };
 
@@ -32,9 +32,9 @@ internal static class JobFailure
         Blame = Blame.Site,
         Phase = Phase.Job,
         Step = "write-files",
-        Errno = e is Linux.LinuxException linux ? linux.ErrnoName : null,
-        PilotErrorCode = e.Message.Contains("No space left", StringComparison.Ordinal) ? PilotError.NoLocalSpace : PilotError.Mkdir,
-        Message = $"the job directory {directory} or the cache cannot be used: {e.Message}",
+        Errno = FileTrouble.ErrnoName(e),
+        PilotErrorCode = FileTrouble.ErrnoName(e) is "ENOSPC" or "EDQUOT" ? PilotError.NoLocalSpace : PilotError.Mkdir,
+        Message = $"the job directory {directory} or the cache cannot be used: {FileTrouble.Describe(e)}",
         Retryable = true,
         ExitCode = ExitCodes.TryElsewhere,
     };

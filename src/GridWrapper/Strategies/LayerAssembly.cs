@@ -10,7 +10,7 @@ internal sealed class LayerAssembly(TimeProvider clock)
 {
     private static readonly Logger Log = LogManager.GetCurrentClassLogger();
 
-    /// <summary>The paths that <see cref="MakeAsync"/> would return if nothing forces it to flatten.</summary>
+    /// <summary>The paths that <see cref="MakeAsync(Order, IBlobSource, CancellationToken)"/> would return if nothing forces it to flatten.</summary>
     internal static Rootfs Predict(Order order, ImmutableHashSet<Digest> cached, string source)
     {
         var cache = new CacheDirectory(order.CacheDirectory);
