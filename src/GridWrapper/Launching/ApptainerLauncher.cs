@@ -21,6 +21,8 @@ internal sealed class ApptainerLauncher : ILauncher
 
     public RootfsForm Form => RootfsForm.Tree;
 
+    public bool TakesOptionalBinds => false;
+
     public Verdict Judge(PlanInput input) => input.Host.Runtimes switch
     {
         Fact<ImmutableArray<RuntimeFacts>>.Known known when Chosen(known.Value) is { } runtime =>

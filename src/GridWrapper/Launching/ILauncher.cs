@@ -12,6 +12,9 @@ internal interface ILauncher
     /// <summary>The richest form of root filesystem it takes.</summary>
     RootfsForm Form { get; }
 
+    /// <summary>It passes over optional binds whose source is missing by itself; for others the caller leaves them out.</summary>
+    bool TakesOptionalBinds { get; }
+
     /// <summary>Pure: whether it can work on this node.</summary>
     Verdict Judge(PlanInput input);
 

@@ -20,6 +20,8 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
 
     public RootfsForm Form => RootfsForm.Stack;
 
+    public bool TakesOptionalBinds => true;
+
     public Verdict Judge(PlanInput input)
     {
         if (!input.Host.Namespaces.IsKnown(out NamespaceFacts facts))

@@ -1,6 +1,7 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Launching;
 using GridWrapper.Planning;
+using GridWrapper.Probing;
 using GridWrapper.Strategies;
 using NLog;
 
@@ -12,6 +13,8 @@ namespace GridWrapper.Running;
 /// </summary>
 internal sealed class ImageRunner(Composition parts, TimeProvider time)
 {
+    private static readonly TimeSpan KeeperDeadline = TimeSpan.FromSeconds(10);
+
     private static readonly Logger Log = LogManager.GetCurrentClassLogger();
 
     /// <param name="prepared">The plan and what it was made from.</param>
@@ -81,7 +84,9 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
         Rootfs rootfs = await parts.Strategy(candidate.Strategy).MaterialiseAsync(outcome.Input, trial.Launcher.Form, ct);
         double materialise = time.GetElapsedTime(trial.Began).TotalSeconds;
         long launched = time.GetTimestamp();
-        LaunchSpec spec = trial.Launcher.Build(attempts.Compose(rootfs));
+        await using CvmfsKeeper keeper = await CvmfsKeeper.StartAsync(Mounted(outcome.Input), KeeperDeadline, ct);
+        LaunchRequest request = attempts.Compose(rootfs);
+        LaunchSpec spec = trial.Launcher.Build(trial.Launcher.TakesOptionalBinds ? request : WithExistingBinds(request));
         RunResult result = await trial.Launcher.RunAsync(spec, attempts.Control, ct);
         double whole = time.GetElapsedTime(launched).TotalSeconds;
         return outcome with
@@ -91,6 +96,21 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
             Failure = null,
             Attempts = outcome.Attempts.Add(new Attempt(candidate.Strategy, candidate.Launcher, Phase.Payload, materialise + whole, null)),
             Timings = outcome.Timings with { Materialise = materialise, Launch = Math.Max(0, whole - result.WallSeconds), Payload = result.WallSeconds },
+        };
+    }
+
+    /// <summary>Repositories that autofs could unmount under the payload.</summary>
+    private static ImmutableArray<string> Mounted(PlanInput input) => input.Host.Cvmfs.IsKnown(out CvmfsFacts cvmfs)
+        ? [.. cvmfs.Repositories.Where(r => r.State == CvmfsState.Healthy).Select(r => r.Path)]
+        : [];
+
+    /// <summary>Sources below CVMFS are not looked at from here; they stay.</summary>
+    private LaunchRequest WithExistingBinds(LaunchRequest request)
+    {
+        string cvmfs = parts.Settings.Site.Cvmfs.Root + "/";
+        return request with
+        {
+            Binds = [.. request.Binds.Where(b => !b.Optional || b.Source.StartsWith(cvmfs, StringComparison.Ordinal) || Path.Exists(b.Source))],
         };
     }
 
