@@ -27,7 +27,7 @@ internal sealed class FileMaker(Action replaced)
         Make(parent, name, "openat", () => At.Open(parent, name, Libc.O_WRONLY | Libc.O_CREAT | Libc.O_EXCL | Libc.O_NOFOLLOW, mode, out file));
         using (file)
         {
-            long written = entry.Sparse.IsDefault ? Copy(file!, reader, 0, entry.SizeBytes, name) : CopySparse(file!, reader, entry, name);
+            long written = entry.Sparse.IsDefault ? Copy(file!, reader, new SparseSegment(0, entry.SizeBytes), name) : CopySparse(file!, reader, entry, name);
             foreach ((string attribute, byte[] value) in entry.Xattrs.Where(x => MayKeep(x.Name)))
             {
                 // Not every file system has user attributes; an image is usable without them.
@@ -140,21 +140,21 @@ internal sealed class FileMaker(Action replaced)
     internal static bool MayKeep(string attribute) =>
         attribute.StartsWith("user.", StringComparison.Ordinal) && !attribute.StartsWith("user.overlay.", StringComparison.Ordinal);
 
-    private long Copy(SafeFileHandle file, TarEntryReader reader, long offset, long length, byte[] name)
+    private long Copy(SafeFileHandle file, TarEntryReader reader, SparseSegment piece, byte[] name)
     {
-        for (long done = 0; done < length;)
+        for (long done = 0; done < piece.Length;)
         {
-            int got = reader.ReadData(_buffer.AsSpan(0, (int)Math.Min(_buffer.Length, length - done)));
-            Demand(At.WriteAll(file, _buffer.AsSpan(0, got), offset + done), "pwrite", name);
+            int got = reader.ReadData(_buffer.AsSpan(0, (int)Math.Min(_buffer.Length, piece.Length - done)));
+            Demand(At.WriteAll(file, _buffer.AsSpan(0, got), piece.Offset + done), "pwrite", name);
             done += got;
         }
 
-        return length;
+        return piece.Length;
     }
 
     private long CopySparse(SafeFileHandle file, TarEntryReader reader, TarEntry entry, byte[] name)
     {
         Demand(Libc.Truncate(file, entry.SizeBytes) == 0 ? 0 : Errno.Last, "ftruncate", name);
-        return entry.Sparse.Sum(piece => Copy(file, reader, piece.Offset, piece.Length, name));
+        return entry.Sparse.Sum(piece => Copy(file, reader, piece, name));
     }
 }

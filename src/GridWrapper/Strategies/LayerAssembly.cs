@@ -29,7 +29,7 @@ internal sealed class LayerAssembly(TimeProvider clock)
         var cache = new CacheDirectory(order.CacheDirectory);
         try
         {
-            return await MakeAsync(order, cache, blobs, ct);
+            return await FetchAsync(order, cache, blobs, ct);
         }
         catch (UnauthorizedAccessException e)
         {
@@ -37,7 +37,7 @@ internal sealed class LayerAssembly(TimeProvider clock)
         }
     }
 
-    private async Task<Rootfs> MakeAsync(Order order, CacheDirectory cache, IBlobSource blobs, CancellationToken ct)
+    private async Task<Rootfs> FetchAsync(Order order, CacheDirectory cache, IBlobSource blobs, CancellationToken ct)
     {
         cache.Prepare();
         if (order.Form == RootfsForm.Tree && Directory.Exists(cache.FlatDirectory(Key(order.Image))))
