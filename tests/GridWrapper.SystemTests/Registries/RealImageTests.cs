@@ -165,7 +165,8 @@ public sealed class RealImageTests
             Image = new ImageFacts { Reference = reference, Resolved = new Fact<ResolvedImage>.Known(resolved) },
             CacheDirectory = RealRegistry.NewDirectory() + "/cache",
         };
-        IRootfsStrategy chosen = StrategyCatalog.Create(clients, TimeProvider.System).Single(s => s.Name == strategy);
+        ProbeChildren children = new(new ProbeProgram(Environment.ProcessPath!, [Path.Combine(AppContext.BaseDirectory, "gridwrap.dll")]), TimeProvider.System);
+        IRootfsStrategy chosen = StrategyCatalog.Create(clients, children, TimeProvider.System).Single(s => s.Name == strategy);
         Assert.That(chosen.Judge(input, form), Is.InstanceOf<Verdict.Usable>());
         return await chosen.MaterialiseAsync(input, form, ct);
     }
