@@ -1,5 +1,6 @@
 using GridWrapper.Commands;
 using GridWrapper.Diagnostics;
+using GridWrapper.Linux;
 
 namespace GridWrapper;
 
@@ -8,6 +9,7 @@ internal static class Program
 {
     internal static async Task<int> Main(string[] args)
     {
+        DiagnosticSocket.Remove();
         if (args is ["__probe", ..])
         {
             return Probing.ProbeMain.Run(args);

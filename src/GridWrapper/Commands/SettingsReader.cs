@@ -13,8 +13,7 @@ internal static class SettingsReader
 {
     internal static RunSettings Read(ParseResult parsed)
     {
-        ImmutableDictionary<string, string> environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
-            .ToImmutableDictionary(e => (string)e.Key, e => (string?)e.Value ?? "", StringComparer.Ordinal);
+        Dictionary<string, string> environment = CallersEnvironment();
         SiteProfile site = WithEnvironment(SiteProfiles.Select(parsed.GetValue(GlobalOptions.Site), environment), environment);
         List<string> faults = [];
         string here = Environment.CurrentDirectory;
@@ -55,16 +54,28 @@ internal static class SettingsReader
         return faults.Count == 0 ? settings : throw GridWrapperException.BadInput("command-line", $"the command line is wrong: {string.Join("; ", faults)}");
     }
 
+    /// <summary>A plain loop: this is on the path of every start.</summary>
+    private static Dictionary<string, string> CallersEnvironment()
+    {
+        Dictionary<string, string> environment = new(StringComparer.Ordinal);
+        foreach (DictionaryEntry entry in Environment.GetEnvironmentVariables())
+        {
+            environment[(string)entry.Key] = (string?)entry.Value ?? "";
+        }
+
+        return environment;
+    }
+
     private static T? Value<T>(ParseResult parsed, Option<T> option) =>
         parsed.CommandResult.Command.Options.Contains(option) ? parsed.GetValue(option) : default;
 
-    private static SiteProfile WithEnvironment(SiteProfile site, ImmutableDictionary<string, string> environment)
+    private static SiteProfile WithEnvironment(SiteProfile site, Dictionary<string, string> environment)
     {
         string? root = NotEmpty(environment.GetValueOrDefault("GRIDWRAP_CVMFS_ROOT")) ?? NotEmpty(environment.GetValueOrDefault("CVMFS_MOUNT_DIR"));
         return root is null ? site : site with { Cvmfs = site.Cvmfs with { Root = root.Length > 1 ? root.TrimEnd('/') : root } };
     }
 
-    private static string CacheDirectory(string? option, ImmutableDictionary<string, string> environment, SiteProfile site) =>
+    private static string CacheDirectory(string? option, Dictionary<string, string> environment, SiteProfile site) =>
         NotEmpty(option)
         ?? NotEmpty(environment.GetValueOrDefault("GRIDWRAP_CACHE"))
         ?? SiteProfiles.CacheDirectory(site, environment)

@@ -10,7 +10,7 @@ namespace GridWrapper.Launching;
 /// </summary>
 internal static class NamespaceProbe
 {
-    private static readonly ImmutableArray<LaunchOperation> Steps =
+    private static readonly List<LaunchOperation> Steps =
     [
         new(SlaveRoot, null, null),
         new(Base, null, "/tmp"),
@@ -37,7 +37,7 @@ internal static class NamespaceProbe
             WorkingDirectory = "/",
             UidMap = [string.Create(CultureInfo.InvariantCulture, $"{Libc.GetUid()} {Libc.GetUid()} 1")],
             GidMap = [string.Create(CultureInfo.InvariantCulture, $"{Libc.GetGid()} {Libc.GetGid()} 1")],
-            Operations = Steps,
+            Operations = [.. Steps],
         };
         byte[] plan = PlanEncoder.Encode(spec, PlanEncoder.Mode.Probe | PlanEncoder.Mode.PidNamespace, Environment.ProcessId, TimeSpan.Zero);
         InitProcess init;
@@ -73,7 +73,7 @@ internal static class NamespaceProbe
     internal static NamespaceFacts Judge(IReadOnlyList<InitReport> reports)
     {
         StepResult setup = reports.FirstOrDefault(r => r.Kind is InitReportKind.SetupFailed or InitReportKind.BadPlan) is { } failed
-            ? Failed(failed.StepName(Steps), failed.Errno)
+            ? Failed(failed.StepName([.. Steps]), failed.Errno)
             : First(reports, SlaveRoot, 0) is { Works: false } slave ? slave : First(reports, Base, 0);
         return new NamespaceFacts
         {
@@ -88,7 +88,7 @@ internal static class NamespaceProbe
 
     private static StepResult First(IReadOnlyList<InitReport> reports, string op, int occurrence)
     {
-        int index = Steps.Select((s, i) => (s, i)).Where(p => p.s.Op == op).Skip(occurrence).First().i;
+        int index = Steps.FindIndex(s => s.Op == op && occurrence-- == 0);
         InitReport? report = reports.FirstOrDefault(r => r.Kind == InitReportKind.Step && r.Step == index);
         return report switch
         {

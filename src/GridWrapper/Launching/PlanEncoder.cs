@@ -33,9 +33,14 @@ internal sealed class PlanEncoder : IDisposable
     internal static byte[] Encode(LaunchSpec spec, Mode mode, int parent, TimeSpan linger)
     {
         using PlanEncoder encoder = new();
-        ImmutableArray<string> environment = [.. spec.Environment.Select(e => $"{e.Key}={e.Value}")];
+        List<string> environment = [];
+        foreach ((string name, string value) in spec.Environment)
+        {
+            environment.Add($"{name}={value}");
+        }
+
         foreach (uint word in (uint[])
-            [Magic, Version, 0, (uint)mode, (uint)parent, (uint)spec.Operations.Length, (uint)spec.Argv.Length, (uint)environment.Length, (uint)linger.TotalMilliseconds, 0])
+            [Magic, Version, 0, (uint)mode, (uint)parent, (uint)spec.Operations.Length, (uint)spec.Argv.Length, (uint)environment.Count, (uint)linger.TotalMilliseconds, 0])
         {
             encoder.Word(word);
         }
@@ -43,9 +48,14 @@ internal sealed class PlanEncoder : IDisposable
         encoder.Text(string.Join('\n', spec.UidMap) + "\n");
         encoder.Text(string.Join('\n', spec.GidMap) + "\n");
         encoder.Text(spec.WorkingDirectory);
-        foreach (string word in spec.Argv.Concat(environment))
+        foreach (string word in spec.Argv)
         {
             encoder.Text(word);
+        }
+
+        foreach (string entry in environment)
+        {
+            encoder.Text(entry);
         }
 
         foreach (LaunchOperation operation in spec.Operations)

@@ -70,14 +70,25 @@ internal static class RootlessOperations
         }
 
         binds.AddRange(request.Binds.Select(b => new LaunchOperation(Bind, b.Source, b.Target, Options(b))));
-        return
-        [
-            .. binds.Select((bind, index) => (bind, index))
-                .GroupBy(b => b.bind.Target).Select(g => g.Last())
-                .OrderBy(b => b.bind.Target!.Count(c => c == '/')).ThenBy(b => b.index)
-                .Select(b => b.bind),
-        ];
+        return Ordered(binds);
     }
+
+    private static ImmutableArray<LaunchOperation> Ordered(List<LaunchOperation> binds)
+    {
+        List<LaunchOperation> kept = [];
+        foreach (LaunchOperation bind in binds)
+        {
+            kept.RemoveAll(k => k.Target == bind.Target);
+
+            // Insertion behind everything that is not deeper keeps the given order among equals.
+            int at = kept.FindIndex(k => Depth(k) > Depth(bind));
+            kept.Insert(at < 0 ? kept.Count : at, bind);
+        }
+
+        return [.. kept];
+    }
+
+    private static int Depth(LaunchOperation bind) => bind.Target.AsSpan().Count('/');
 
     private static string Options(BindMount bind) => (bind.ReadOnly, bind.Optional) switch
     {

@@ -1,5 +1,6 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Launching;
+using GridWrapper.Sites;
 using GridWrapper.Strategies;
 
 namespace GridWrapper.Planning;
@@ -12,19 +13,32 @@ internal static class Planner
     /// <param name="launchers">Every launcher of this build, likewise.</param>
     internal static RunPlan Plan(PlanInput input, ImmutableArray<IRootfsStrategy> strategies, ImmutableArray<ILauncher> launchers)
     {
-        IEnumerable<Candidate> candidates =
-            from launcher in launchers
-            let launcherVerdict = Allowed(input.ForcedLauncher, input.Site.Launchers, launcher.Name, "launcher") ?? launcher.Judge(input)
-            from strategy in strategies
-            let strategyVerdict = Allowed(input.ForcedStrategy, input.Site.Strategies, strategy.Name, "strategy") ?? strategy.Judge(input, launcher.Form)
-            select new Candidate(strategy.Name, launcher.Name, Combine(strategyVerdict, launcherVerdict));
-        return new RunPlan([.. candidates
-            .OrderBy(c => c.IsUsable ? 0 : 1)
-            .ThenBy(c => IsNotApplicable(c) ? 1 : 0)
-            .ThenBy(c => Rank(input.Site.Launchers, c.Launcher))
-            .ThenBy(c => c.Cost.Seconds)
-            .ThenBy(c => Rank(input.Site.Strategies, c.Strategy))]);
+        List<Candidate> candidates = [];
+        foreach (ILauncher launcher in launchers)
+        {
+            Verdict launcherVerdict = Allowed(input.ForcedLauncher, input.Site.Launchers, launcher.Name, "launcher") ?? launcher.Judge(input);
+            foreach (IRootfsStrategy strategy in strategies)
+            {
+                Verdict strategyVerdict = Allowed(input.ForcedStrategy, input.Site.Strategies, strategy.Name, "strategy") ?? strategy.Judge(input, launcher.Form);
+                candidates.Add(new Candidate(strategy.Name, launcher.Name, Combine(strategyVerdict, launcherVerdict)));
+            }
+        }
+
+        candidates.Sort((a, b) => Compare(a, b, input.Site));
+        return new RunPlan([.. candidates]);
     }
+
+    /// <summary>Usable before refused before not applicable; then the profile's launchers, the predicted time, the profile's strategies.</summary>
+    private static int Compare(Candidate a, Candidate b, SiteProfile site)
+    {
+        int order = Class(a).CompareTo(Class(b));
+        order = order != 0 ? order : Rank(site.Launchers, a.Launcher).CompareTo(Rank(site.Launchers, b.Launcher));
+        order = order != 0 ? order : a.Cost.Seconds.CompareTo(b.Cost.Seconds);
+        order = order != 0 ? order : Rank(site.Strategies, a.Strategy).CompareTo(Rank(site.Strategies, b.Strategy));
+        return order != 0 ? order : string.CompareOrdinal(a.Strategy, b.Strategy);
+    }
+
+    private static int Class(Candidate candidate) => candidate.IsUsable ? 0 : IsNotApplicable(candidate) ? 2 : 1;
 
     /// <summary>Why nothing is usable, as the failure of the whole run.</summary>
     internal static Failure Explain(RunPlan plan, PlanInput input)

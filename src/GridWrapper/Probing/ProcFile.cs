@@ -27,9 +27,15 @@ internal sealed class ProcFile
 
     internal static string Text(string root, string name)
     {
+        string path = Path.Combine(root, name);
+        if (!File.Exists(path))
+        {
+            return ""; // the usual case for most of these files, and an exception costs more than all the rest
+        }
+
         try
         {
-            return File.ReadAllText(Path.Combine(root, name)).TrimEnd('\n');
+            return File.ReadAllText(path).TrimEnd('\n');
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

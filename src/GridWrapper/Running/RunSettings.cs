@@ -14,7 +14,7 @@ internal sealed record RunSettings
     public required string WorkDirectory { get; init; }
 
     /// <summary>The caller's environment.</summary>
-    public required ImmutableDictionary<string, string> Environment { get; init; }
+    public required IReadOnlyDictionary<string, string> Environment { get; init; }
 
     public string? ForcedStrategy { get; init; }
 
