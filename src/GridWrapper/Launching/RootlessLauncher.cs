@@ -29,21 +29,11 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
             return Refuse($"could not tell whether user namespaces work: {input.Host.Namespaces.Why}", null);
         }
 
-        foreach ((string what, StepResult step, string advice) in (IEnumerable<(string, StepResult, string)>)
-            [
-                ("user namespaces", facts.UserNamespace, "ask the site for user.max_user_namespaces > 0 (and, on Ubuntu 24.04, kernel.apparmor_restrict_unprivileged_userns=0)"),
-                ("bind mounts in a user namespace", facts.Bind, "the pilot's own container must allow mount(2)"),
-                ("overlay in a user namespace", facts.Overlay, "it needs Linux 5.11, or EL 8.5"),
-                ("pivot_root", facts.Pivot, "the pilot's own root must be a mount point"),
-            ])
-        {
-            if (!step.Works)
-            {
-                return Refuse($"{what} do not work here ({step.Detail}); {advice}", step.Errno);
-            }
-        }
-
-        return Verdict.Yes(new Cost(0, 0, 0, 0.02), "user namespaces work here");
+        return Fault(facts.UserNamespace, "user namespaces do", "ask the site for user.max_user_namespaces > 0 (and, on Ubuntu 24.04, kernel.apparmor_restrict_unprivileged_userns=0)")
+            ?? Fault(facts.Bind, "bind mounts in a user namespace do", "the pilot's own container must allow mount(2)")
+            ?? Fault(facts.Overlay, "overlay in a user namespace does", "it needs Linux 5.11, or EL 8.5")
+            ?? Fault(facts.Pivot, "pivot_root does", "the pilot's own root must be a mount point")
+            ?? (Verdict)Verdict.Yes(new Cost(0, 0, 0, 0.02), "user namespaces work here");
     }
 
     public LaunchSpec Build(LaunchRequest request)
@@ -87,6 +77,9 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
 
         return await new RootlessRun(spec, control, init).RunAsync();
     }
+
+    private static Verdict.Refused? Fault(StepResult step, string what, string advice) =>
+        step.Works ? null : Refuse($"{what} not work here ({step.Detail}); {advice}", step.Errno);
 
     private static Verdict.Refused Refuse(string reason, string? errno) => new()
     {

@@ -41,6 +41,11 @@ internal static class DeviceProbe
 
     private static IEnumerable<string> Names(string directory)
     {
+        if (!Directory.Exists(directory))
+        {
+            return [];
+        }
+
         try
         {
             return [.. Directory.EnumerateFileSystemEntries(directory).Select(e => Path.GetFileName(e))];

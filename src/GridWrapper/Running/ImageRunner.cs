@@ -13,7 +13,7 @@ namespace GridWrapper.Running;
 /// </summary>
 internal sealed class ImageRunner(Composition parts, TimeProvider time)
 {
-    private static readonly TimeSpan KeeperDeadline = TimeSpan.FromSeconds(10);
+    private static TimeSpan KeeperDeadline => TimeSpan.FromSeconds(10);
 
     private static readonly Logger Log = LogManager.GetCurrentClassLogger();
 

@@ -32,7 +32,17 @@ internal static class LaunchComposer
             }
         }
 
-        foreach ((string name, string value) in settings.Site.Environment.Set.Concat(job).Concat(settings.PayloadEnvironment))
+        foreach ((string name, string value) in settings.Site.Environment.Set)
+        {
+            result[name] = value;
+        }
+
+        foreach ((string name, string value) in job)
+        {
+            result[name] = value;
+        }
+
+        foreach ((string name, string value) in settings.PayloadEnvironment)
         {
             result[name] = value;
         }
