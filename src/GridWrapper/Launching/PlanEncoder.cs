@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using GridWrapper.Diagnostics;
 
 namespace GridWrapper.Launching;
 
@@ -28,14 +29,22 @@ internal sealed class PlanEncoder : IDisposable
 
     /// <param name="spec">A launch of the rootless launcher.</param>
     /// <param name="mode">Its mode.</param>
-    /// <param name="parent">Pid of the process that starts the helper, 0 = do not check.</param>
-    /// <param name="linger">How long what the payload left behind may live after it.</param>
-    internal static byte[] Encode(LaunchSpec spec, Mode mode, int parent, TimeSpan linger)
+    /// <param name="caller">What it should know of this process.</param>
+    /// <exception cref="GridWrapperException">A word of the payload's cannot be handed to any program.</exception>
+    internal static byte[] Encode(LaunchSpec spec, Mode mode, PlanCaller caller)
     {
         using PlanEncoder encoder = new();
         ImmutableArray<string> environment = [.. spec.Environment.Select(e => $"{e.Key}={e.Value}")];
+        if (spec.Argv.Concat(environment).FirstOrDefault(w => w.Contains('\0', StringComparison.Ordinal)) is { } impossible)
+        {
+            throw GridWrapperException.BadInput("encode-command", $"a word of the payload's command or environment holds a NUL, which no program can be given: {impossible.Replace('\0', '?')}");
+        }
+
         foreach (uint word in (uint[])
-            [Magic, Version, 0, (uint)mode, (uint)parent, (uint)spec.Operations.Length, (uint)spec.Argv.Length, (uint)environment.Length, (uint)linger.TotalMilliseconds, 0])
+            [
+                Magic, Version, 0, (uint)mode, (uint)caller.Pid, (uint)spec.Operations.Length, (uint)spec.Argv.Length, (uint)environment.Length,
+                (uint)caller.Linger.TotalMilliseconds, caller.OpenFiles,
+            ])
         {
             encoder.Word(word);
         }
