@@ -4,7 +4,8 @@
  * Descriptors on entry: 3 = the plan (a file), 4 = the pipe for the reports. Both are closed to the payload.
  *
  * Processes: the outer one (in the caller's pid namespace; waits, forwards signals), the inner one (pid 1 of the new pid namespace, or a subreaper;
- * builds the root, reaps) and the payload. When the caller dies, the outer one is killed by the kernel, then the inner one, then all.
+ * builds the root, reaps) and the payload. When the caller dies, the outer one is told by the kernel: with a pid namespace it is killed, then the inner
+ * one, then all; without one the outer one has the inner one kill what it can see.
  */
 #define _GNU_SOURCE
 #include "plan.h"
@@ -54,6 +55,7 @@ struct report {
 };
 
 static struct plan plan;
+static mode_t callers_umask;
 
 static void send_report(struct report r)
 {
@@ -95,9 +97,16 @@ static void enter_namespaces(void)
         give_up(STEP_GID_MAP, error);
 }
 
-static void die_with_parent(void)
+static void die_with_parent(int sig)
 {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_PDEATHSIG, sig);
+}
+
+/* The caller's death counts whether it came before or after the line above. */
+static void check_parent(void)
+{
+    if (plan.parent && getppid() != (pid_t)plan.parent)
+        give_up(STEP_PARENT, ESRCH);
 }
 
 /* ---- the payload ---- */
@@ -133,6 +142,16 @@ static void close_others(int keep)
             fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
+/* The runtime of the caller raises its own soft limit as far as it may; programs that walk through all descriptors suffer from that. */
+static void limit_open_files(void)
+{
+    struct rlimit limit;
+    if (plan.open_files && getrlimit(RLIMIT_NOFILE, &limit) == 0 && plan.open_files < limit.rlim_cur) {
+        limit.rlim_cur = plan.open_files;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 /* execve with a search through PATH of the payload's environment when the name has no slash. Returns the errno that tells most. */
 static int execute(void)
 {
@@ -146,9 +165,10 @@ static int execute(void)
         if (strncmp(*entry, "PATH=", 5) == 0)
             list = *entry + 5;
     int result = ENOENT;
-    while (*list) {
+    while (*list && *name) {
         size_t length = strcspn(list, ":");
-        if ((size_t)snprintf(path, sizeof path, "%.*s/%s", (int)length, list, name) < sizeof path) {
+        /* An empty entry is the current directory. */
+        if ((size_t)snprintf(path, sizeof path, "%.*s/%s", length ? (int)length : 1, length ? list : ".", name) < sizeof path) {
             execve(path, plan.argv, plan.envp);
             if (errno != ENOENT && errno != ENOTDIR)
                 result = errno;
@@ -168,6 +188,9 @@ static _Noreturn void become_payload(int failure_fd)
     struct start_failure failure = { 0, 0 };
     if (!(plan.flags & PLAN_INTERACTIVE))
         setsid();
+    if (!(plan.flags & PLAN_PID_NAMESPACE))
+        die_with_parent(SIGKILL);
+    umask(callers_umask);
     for (int s = 1; s < 65; s++)
         signal(s, SIG_DFL);
     if (chdir(plan.directory)) {
@@ -176,6 +199,7 @@ static _Noreturn void become_payload(int failure_fd)
         failure.step = STEP_PRIVILEGES;
     } else {
         close_others(failure_fd);
+        limit_open_files();
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
@@ -254,6 +278,7 @@ static long long now_ms(void)
 /* Ends what the payload left behind: TERM, a moment, KILL. */
 static void end_rest(const sigset_t *all)
 {
+    const long long given_up = now_ms() + plan.linger_ms + 5000;
     long long deadline = now_ms() + plan.linger_ms;
     int sig = SIGTERM;
     signal_rest(sig);
@@ -265,8 +290,8 @@ static void end_rest(const sigset_t *all)
             return;
         long long left = deadline - now_ms();
         if (left <= 0) {
-            if (sig == SIGKILL && plan.flags & PLAN_PID_NAMESPACE)
-                return; /* the end of pid 1 kills the rest */
+            if (sig == SIGKILL && (plan.flags & PLAN_PID_NAMESPACE || now_ms() > given_up))
+                return; /* the end of pid 1 kills the rest; without one, what hangs in the kernel cannot be helped */
             sig = SIGKILL;
             signal_rest(sig);
             left = 50;
@@ -290,6 +315,15 @@ static void report_end(int status)
     });
 }
 
+/* True for a signal that is to be handed on: the outer process sent it. What a terminal sends has reached the payload already; what the payload sends to its
+ * pid 1 has no effect there, as on any system. */
+static int is_from_outside(const siginfo_t *info)
+{
+    if (info->si_code > 0)
+        return 0;
+    return !(plan.flags & PLAN_PID_NAMESPACE) || info->si_pid == 0;
+}
+
 static _Noreturn void supervise(pid_t payload, const sigset_t *all)
 {
     int status = 0, ended = 0;
@@ -303,11 +337,10 @@ static _Noreturn void supervise(pid_t payload, const sigset_t *all)
                     status = other;
                     ended = 1;
                 }
-        } else if (sig == SIGNAL_KILL_ALL) {
-            kill(plan.flags & PLAN_INTERACTIVE ? payload : -payload, SIGKILL);
-            signal_rest(SIGKILL);
-        } else if (sig > 0) {
-            kill(plan.flags & PLAN_INTERACTIVE ? payload : -payload, sig);
+        } else if (sig > 0 && is_from_outside(&info)) {
+            kill(plan.flags & PLAN_INTERACTIVE ? payload : -payload, sig == SIGNAL_KILL_ALL ? SIGKILL : sig);
+            if (sig == SIGNAL_KILL_ALL)
+                signal_rest(SIGKILL);
         }
     }
     end_rest(all);
@@ -324,13 +357,13 @@ static _Noreturn void probe(void)
 
 static _Noreturn void inner(int life, const sigset_t *all)
 {
-    die_with_parent();
+    die_with_parent(SIGKILL);
     struct pollfd parent = { .fd = life, .events = POLLIN };
     if (poll(&parent, 1, 0) > 0)
         _exit(125); /* the outer process died before the line above */
     if (!(plan.flags & PLAN_PID_NAMESPACE))
         prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    umask(022);
+    callers_umask = umask(022);
     uint32_t step;
     int error;
     if (setup_open_sources(&plan, &step, &error))
@@ -359,19 +392,55 @@ static void load_plan(void)
     close(PLAN_FD);
 }
 
+/* Hands signals on until the inner process has ended. */
+static _Noreturn void relay(pid_t child, const sigset_t *all)
+{
+    long long patience = 0; /* when the inner process is killed, once the caller is dead */
+    for (;;) {
+        siginfo_t info;
+        struct timespec wait = { patience ? 0 : 3600, 100000000 };
+        int status, sig = sigtimedwait(all, &info, &wait);
+        if (sig == SIGCHLD) {
+            if (waitpid(child, &status, WNOHANG) == child)
+                _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+        } else if (sig > 0 && info.si_code <= 0) {
+            kill(child, sig);
+        }
+        if (sig == SIGNAL_KILL_ALL && plan.parent && getppid() != (pid_t)plan.parent)
+            patience = patience ? patience : now_ms() + 3000;
+        if (patience && now_ms() > patience)
+            kill(child, SIGKILL);
+    }
+}
+
+/* The caller may have closed any of the first three; what is opened here must not take their numbers. */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        continue;
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(void)
 {
     fcntl(PLAN_FD, F_SETFD, FD_CLOEXEC);
     fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC);
+    fill_standard_descriptors();
     load_plan();
-    die_with_parent();
-    if (plan.parent && getppid() != (pid_t)plan.parent)
-        give_up(STEP_PARENT, ESRCH);
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
+    die_with_parent(SIGKILL);
+    check_parent();
+    /* Whoever signals the caller's process group means the caller, which hands signals on: they should not come twice. */
+    if (!(plan.flags & PLAN_INTERACTIVE))
+        setpgid(0, 0);
     enter_namespaces();
-    die_with_parent(); /* changing credentials may have cleared it */
+    /* The change of credentials has cleared it. */
+    die_with_parent(plan.flags & PLAN_PID_NAMESPACE ? SIGKILL : SIGNAL_KILL_ALL);
+    check_parent();
     int life[2];
     if (pipe2(life, O_CLOEXEC))
         give_up(STEP_FORK, errno);
@@ -383,14 +452,5 @@ int main(void)
         inner(life[0], &all);
     }
     close(REPORT_FD);
-    for (;;) {
-        siginfo_t info;
-        int status, sig = sigwaitinfo(&all, &info);
-        if (sig == SIGCHLD) {
-            if (waitpid(child, &status, WNOHANG) == child)
-                _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-        } else if (sig > 0) {
-            kill(child, sig);
-        }
-    }
+    relay(child, &all);
 }

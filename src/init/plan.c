@@ -63,6 +63,19 @@ static int take_list(struct cursor *c, uint32_t count, uint32_t *used, char ***l
     return 0;
 }
 
+/* "." and ".." in a target would be the business of whoever wrote the plan, and ".." could lead out of where it is made. */
+static int has_dots(const char *path)
+{
+    while (*path) {
+        path += strspn(path, "/");
+        size_t length = strcspn(path, "/");
+        if ((length == 1 && path[0] == '.') || (length == 2 && path[0] == '.' && path[1] == '.'))
+            return 1;
+        path += length;
+    }
+    return 0;
+}
+
 /* Which operations need which strings. */
 static int check_operation(const struct op *op)
 {
@@ -99,7 +112,7 @@ static int check_operation(const struct op *op)
     }
     if ((source && op->source == NULL) || (target && op->target == NULL) || (data && op->data == NULL))
         REFUSE;
-    if ((op->source && op->source[0] != '/') || (op->target && op->target[0] != '/'))
+    if ((op->source && op->source[0] != '/') || (op->target && (op->target[0] != '/' || has_dots(op->target))))
         REFUSE;
     return 0;
 }
@@ -134,7 +147,7 @@ int plan_decode(char *block, size_t size, struct plan *plan)
     for (int i = 0; i < 10; i++)
         if (take_word(&c, &head[i]))
             REFUSE;
-    if (head[0] != PLAN_MAGIC || head[1] != PLAN_VERSION || head[2] != size || head[9] != 0)
+    if (head[0] != PLAN_MAGIC || head[1] != PLAN_VERSION || head[2] != size)
         REFUSE;
     if (head[5] > PLAN_MAX_OPERATIONS || ((head[3] & PLAN_PROBE) == 0 && head[6] == 0))
         REFUSE;
@@ -143,6 +156,7 @@ int plan_decode(char *block, size_t size, struct plan *plan)
     plan->op_count = head[5];
     plan->argc = head[6];
     plan->linger_ms = head[8];
+    plan->open_files = head[9];
     plan->ops = operations;
     if (take_text(&c, &text))
         REFUSE;

@@ -1,7 +1,7 @@
 /* The plan: what gridwrap-init is told to do, as one block of bytes. Written by Launching/PlanEncoder.cs, decoded here.
  *
  * Little-endian. Header of ten 32-bit words: magic, version, size of the whole in bytes, flags, parent's pid, number of operations,
- * number of arguments, number of environment entries, linger in ms, reserved (0). Then strings: uid map, gid map, working directory,
+ * number of arguments, number of environment entries, linger in ms, the payload's soft limit of open files (0 = as inherited). Then strings: uid map, gid map, working directory,
  * the arguments, the environment. Then the operations, each: kind, flags, source, target, data.
  * A string is a 32-bit length, that many bytes without NUL, a NUL, and padding to a multiple of four; length 0xffffffff (and nothing more) is "none".
  */
@@ -15,7 +15,7 @@ enum {
     PLAN_MAGIC = 0x50495747,
     PLAN_VERSION = 1,
     PLAN_MAX_OPERATIONS = 2048,
-    PLAN_MAX_STRINGS = 16384,
+    PLAN_MAX_STRINGS = 1 << 17,
     PLAN_MAX_SIZE = 16 << 20,
 };
 
@@ -64,6 +64,7 @@ struct plan {
     uint32_t flags;
     uint32_t parent;
     uint32_t linger_ms;
+    uint32_t open_files;
     const char *uid_map;
     const char *gid_map;
     const char *directory;

@@ -15,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -29,8 +30,9 @@ enum {
     RESOLVE_IN_ROOT = 16,
     ATTR_RDONLY = 1,
     AT_RECURSIVE_FLAG = 0x8000,
+    OVERLAY_MAGIC = 0x794c7630,
     MAX_LINKS = 40,
-    MAX_LAYERS = 500,
+    MAX_LAYERS = 499, /* the kernel takes 500, and one is the scaffold */
     FILE_LIMIT = 1 << 20,
 };
 
@@ -42,6 +44,7 @@ struct mount_attr {
     uint64_t attr_set, attr_clr, propagation, userns_fd;
 };
 
+static int based, entered;
 static unsigned layers;
 static unsigned written;
 static char content[FILE_LIMIT];
@@ -67,7 +70,7 @@ static int bind_fd(int source, int target, unsigned long flags)
 /* ---- paths inside the new root ---- */
 
 /* The same as openat2 with RESOLVE_IN_ROOT, for kernels before 5.6: one component after the other, links re-read as text. */
-static int walk(int root, const char *path)
+static int walk(const char *path)
 {
     static char rest[4096 * 2], link[4096], done[4096];
     int links = 0;
@@ -120,74 +123,112 @@ static int walk(int root, const char *path)
         else
             done[kept] = '\0';
     }
-    (void)root;
 }
+
+#ifdef GRIDWRAP_OLD_KERNEL /* a test build: as if the kernel had neither openat2 nor mount_setattr */
+static const int old_kernel = 1;
+#else
+static const int old_kernel = 0;
+#endif
 
 /* A descriptor of an existing path inside the new root, links followed inside it; -1 and errno. */
 static int resolve(const char *path)
 {
+    if (old_kernel)
+        return walk(path);
     int root = open("/root", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return -1;
     struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
     const char *relative = path + strspn(path, "/");
-    int fd = (int)syscall(SYS_OPENAT2, root, *relative ? relative : ".", &how, sizeof how);
-    if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-        fd = walk(root, path);
-    int error = errno;
+    int fd, error, tries = 0;
+    do {
+        fd = (int)syscall(SYS_OPENAT2, root, *relative ? relative : ".", &how, sizeof how);
+        error = errno;
+        /* EAGAIN: something was renamed or mounted anywhere on the node while a ".." was being followed. */
+    } while (fd < 0 && error == EAGAIN && ++tries < 100);
     close(root);
+    if (fd < 0 && (error == ENOSYS || error == EPERM || error == EAGAIN))
+        return walk(path);
     errno = error;
     return fd;
 }
 
-/* Splits at the last slash: the parent's descriptor (made if missing) and the name. */
-static int parent_of(const char *path, const char **name, int make);
+/* True where a name in the directory belongs to the new root, and not to something of the host that is mounted there. */
+static int is_ours(int directory)
+{
+    struct stat st, root;
+    struct statfs fs;
+    return fstat(directory, &st) == 0 && stat("/root", &root) == 0 && st.st_dev == root.st_dev && fstatfs(directory, &fs) == 0 && fs.f_type == OVERLAY_MAGIC;
+}
 
-/* A directory inside the new root, made if missing where the root can be written. */
+/* Makes a directory; a link of the image that leads nowhere makes way for it. */
+static int make_directory(int parent, const char *name)
+{
+    char target[2];
+    if (mkdirat(parent, name, 0755) == 0)
+        return 0;
+    if (errno == EEXIST && readlinkat(parent, name, target, sizeof target) > 0 && is_ours(parent) && unlinkat(parent, name, 0) == 0)
+        return mkdirat(parent, name, 0755);
+    return errno == EEXIST ? 0 : -1;
+}
+
+/* A directory inside the new root, it and its parents made if missing where the root can be written. */
 static int directory(const char *path)
 {
+    static char part[4096];
     int fd = resolve(path);
     if (fd >= 0 || errno != ENOENT)
         return fd;
-    const char *name;
-    int parent = parent_of(path, &name, 1);
-    if (parent < 0)
-        return -1;
-    int made = mkdirat(parent, name, 0755);
-    int error = errno;
-    close(parent);
-    errno = error;
-    return made && error != EEXIST ? -1 : resolve(path);
+    size_t length = strlen(path);
+    if (length >= sizeof part)
+        return errno = ENAMETOOLONG, -1;
+    int parent = resolve("/");
+    for (size_t at = 0; parent >= 0;) {
+        at += strspn(path + at, "/");
+        size_t end = at + strcspn(path + at, "/");
+        if (end == at)
+            break;
+        memcpy(part, path, end);
+        part[end] = '\0';
+        fd = resolve(part);
+        if (fd < 0 && errno == ENOENT && make_directory(parent, part + at) == 0)
+            fd = resolve(part);
+        int error = errno;
+        close(parent);
+        errno = error;
+        parent = fd;
+        at = end;
+    }
+    return parent;
 }
 
-static int parent_of(const char *path, const char **name, int make)
+/* Splits at the last slash: the descriptor of the parent, made if missing, and the name. */
+static int parent_of(const char *path, const char **name)
 {
-    static char copy[4096];
-    char head[4096];
+    static char head[4096];
+    static char last[256];
     size_t length = strlen(path);
-    if (length >= sizeof copy)
-        return errno = ENAMETOOLONG, -1;
     while (length > 1 && path[length - 1] == '/')
         length--;
     size_t cut = length;
     while (cut > 0 && path[cut - 1] != '/')
         cut--;
-    memcpy(copy, path, length);
-    copy[length] = '\0';
+    if (length - cut >= sizeof last || cut >= sizeof head)
+        return errno = ENAMETOOLONG, -1;
+    memcpy(last, path + cut, length - cut);
+    last[length - cut] = '\0';
+    *name = last;
     memcpy(head, path, cut);
     head[cut] = '\0';
-    int fd = make ? directory(cut > 1 ? head : "/") : resolve(cut > 1 ? head : "/");
-    memcpy(copy, path, length);
-    copy[length] = '\0';
-    *name = copy + cut;
-    return fd;
+    return directory(cut > 1 ? head : "/");
 }
 
 /* A file inside the new root to be mounted on: the entry itself, even if it is a symbolic link. Made if missing where that is possible. */
 static int file_entry(const char *path)
 {
     const char *name;
-    int parent = parent_of(path, &name, 1);
+    int parent = parent_of(path, &name);
     if (parent < 0)
         return -1;
     int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -206,12 +247,9 @@ static int file_entry(const char *path)
 
 /* ---- mounting ---- */
 
-/* Read-only for a mount and what is below it. Flags that the host locked (nosuid, noexec, atime…) must be repeated on old kernels. */
-static int read_only(const char *path)
+/* Read-only for one mount. Flags that the host locked (nosuid, noexec, atime…) must be repeated. */
+static int read_only_one(const char *path)
 {
-    struct mount_attr attr = { .attr_set = ATTR_RDONLY };
-    if (syscall(SYS_MOUNT_SETATTR, AT_FDCWD, path, AT_RECURSIVE_FLAG, &attr, sizeof attr) == 0)
-        return 0;
     struct statvfs st;
     if (statvfs(path, &st))
         return fail();
@@ -221,16 +259,80 @@ static int read_only(const char *path)
     return mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | keep, NULL) ? fail() : 0;
 }
 
+/* The fifth field of a line of mountinfo, with its \ooo escapes undone, in place. */
+static char *mount_point(char *line)
+{
+    for (int skip = 0; skip < 4; skip++) {
+        line = strchr(line, ' ');
+        if (line == NULL)
+            return NULL;
+        line++;
+    }
+    char *out = line, *in = line;
+    while (*in && *in != ' ') {
+        if (in[0] == '\\' && in[1] >= '0' && in[1] <= '3' && in[2] && in[3]) {
+            *out++ = (char)((in[1] - '0') * 64 + (in[2] - '0') * 8 + (in[3] - '0'));
+            in += 4;
+        } else {
+            *out++ = *in++;
+        }
+    }
+    *out = '\0';
+    return line;
+}
+
+/* Before Linux 5.12: mount by mount. One below that cannot be changed (its file system is gone, or hidden by another) stays as it is. */
+static int read_only_each(int fd)
+{
+    char link[48], top[4096];
+    static char line[16384];
+    ssize_t n = readlink(fd_path(fd, link, sizeof link), top, sizeof top - 1);
+    if (n < 0)
+        return fail();
+    top[n] = '\0';
+    int error = read_only_one(link);
+    FILE *list = error ? NULL : fopen("/old/proc/self/mountinfo", "re");
+    if (list == NULL)
+        return error ? error : fail();
+    while (fgets(line, sizeof line, list)) {
+        char *point = mount_point(line);
+        if (point && strncmp(point, top, (size_t)n) == 0 && point[n] == '/')
+            read_only_one(point);
+    }
+    fclose(list);
+    return 0;
+}
+
+/* Read-only for a mount and what is below it. */
+static int read_only(int fd)
+{
+    char path[48];
+    struct mount_attr attr = { .attr_set = ATTR_RDONLY };
+    if (!old_kernel && syscall(SYS_MOUNT_SETATTR, AT_FDCWD, fd_path(fd, path, sizeof path), AT_RECURSIVE_FLAG, &attr, sizeof attr) == 0)
+        return 0;
+    return read_only_each(fd);
+}
+
 static int is_directory(int fd)
 {
     struct stat st;
     return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* A source can be opened and still be dead: FUSE answers ENOTCONN to whatever comes next. */
+static int source_state(const struct op *op)
+{
+    struct stat st;
+    return fstat(op->fd, &st) ? fail() : 0;
+}
+
 static int do_bind(const struct op *op)
 {
     if (op->fd < 0)
         return 0; /* optional and not there */
+    int state = source_state(op);
+    if (state)
+        return op->flags & OP_OPTIONAL ? 0 : state;
     int dir = is_directory(op->fd);
     int target = dir ? directory(op->target) : file_entry(op->target);
     if (target < 0)
@@ -240,11 +342,10 @@ static int do_bind(const struct op *op)
     if (error)
         return op->flags & OP_OPTIONAL ? 0 : error;
     if (op->flags & OP_READONLY) {
-        char path[48];
         int mounted = dir ? resolve(op->target) : file_entry(op->target);
         if (mounted < 0)
             return fail();
-        error = read_only(fd_path(mounted, path, sizeof path));
+        error = read_only(mounted);
         close(mounted);
     }
     return error;
@@ -273,6 +374,7 @@ static int do_base(const struct op *op)
     for (size_t i = 0; i < sizeof made / sizeof *made; i++)
         if (mkdir(made[i], 0755))
             return fail();
+    based = 1;
     return 0;
 }
 
@@ -462,6 +564,7 @@ static int do_enter(void)
 {
     if (chdir("/root") || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
         return fail();
+    entered = 1;
     return 0;
 }
 
@@ -489,8 +592,16 @@ static int do_overlay_test(const struct op *op)
     return chdir("/") ? fail() : error;
 }
 
+/* Before OP_BASE "/root" and "/files" are the host's, and after OP_ENTER the image's: nothing may be done then. */
+static int is_due(uint32_t kind)
+{
+    return kind == OP_SLAVE || kind == OP_BASE ? !based : based && !entered;
+}
+
 int setup_execute(const struct op *op)
 {
+    if (!is_due(op->kind))
+        return ECANCELED;
     errno = 0;
     switch (op->kind) {
     case OP_SLAVE:

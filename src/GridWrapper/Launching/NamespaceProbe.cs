@@ -39,7 +39,7 @@ internal static class NamespaceProbe
             GidMap = [string.Create(CultureInfo.InvariantCulture, $"{Libc.GetGid()} {Libc.GetGid()} 1")],
             Operations = [.. Steps],
         };
-        byte[] plan = PlanEncoder.Encode(spec, PlanEncoder.Mode.Probe | PlanEncoder.Mode.PidNamespace, Environment.ProcessId, TimeSpan.Zero);
+        byte[] plan = PlanEncoder.Encode(spec, PlanEncoder.Mode.Probe | PlanEncoder.Mode.PidNamespace, new PlanCaller(Environment.ProcessId, TimeSpan.Zero, 0));
         InitProcess init;
         try
         {

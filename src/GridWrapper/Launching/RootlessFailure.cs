@@ -35,7 +35,7 @@ internal static class RootlessFailure
 
         return operation?.Op switch
         {
-            LaunchOperations.Bind when report.Errno == Errno.ENOENT => Site(
+            LaunchOperations.Bind or LaunchOperations.Scaffold when report.Errno == Errno.ENOENT && operation.Source is not null => Site(
                 step, errno, PilotError.ContainerBindFailure, $"{operation.Source} does not exist on this node, or {operation.Target} cannot be made in the image: it cannot be shown"),
             LaunchOperations.Bind => Site(step, errno, PilotError.ContainerBindFailure, $"showing{subject} failed with {errno}"),
             LaunchOperations.Layer or LaunchOperations.Overlay => Site(

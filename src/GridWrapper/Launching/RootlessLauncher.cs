@@ -64,7 +64,7 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
             mode |= PlanEncoder.Mode.PidNamespace;
         }
 
-        byte[] plan = PlanEncoder.Encode(spec, mode, Environment.ProcessId, Linger);
+        byte[] plan = PlanEncoder.Encode(spec, mode, new PlanCaller(Environment.ProcessId, Linger, OpenFileLimit.OfCaller()));
         InitProcess init;
         try
         {
@@ -75,7 +75,7 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
             throw new GridWrapperException(RootlessFailure.NotStarted(e), e);
         }
 
-        return await new RootlessRun(spec, control, init).RunAsync();
+        return await new RootlessRun(spec, control, init).RunAsync(ct);
     }
 
     private static Verdict.Refused? Fault(StepResult step, string what, string advice) =>

@@ -1,3 +1,4 @@
+using GridWrapper.Diagnostics;
 using static GridWrapper.Launching.LaunchOperations;
 
 namespace GridWrapper.Launching;
@@ -10,7 +11,6 @@ internal static class RootlessOperations
 {
     /// <summary>Any directory of the host that exists everywhere; it is hidden in our own namespace only.</summary>
     private const string BasePath = "/tmp";
-
 
     internal static ImmutableArray<LaunchOperation> Create(LaunchRequest request, string directory, string homeDirectory, bool freshProc)
     {
@@ -27,10 +27,7 @@ internal static class RootlessOperations
             new(Devices, "/dev", "/dev"),
             .. request.Devices.Select(d => new LaunchOperation(Bind, d, d, "optional")),
             .. binds,
-            .. IdentityFiles(request.Plan.Host.Node, homeDirectory),
-            new(CopyFile, "/etc/resolv.conf", "/etc/resolv.conf", "optional"),
-            new(CopyFile, "/etc/hosts", "/etc/hosts", "optional"),
-            new(CopyFile, "/etc/localtime", "/etc/localtime", "optional"),
+            .. Files(request.Plan.Host.Node, homeDirectory).Where(f => !binds.Any(b => IsAtOrBelow(f.Target!, b.Target!))),
         ];
         if (!request.Writable)
         {
@@ -69,7 +66,7 @@ internal static class RootlessOperations
             binds.Add(new(Bind, request.JobDirectory, data));
         }
 
-        binds.AddRange(request.Binds.Select(b => new LaunchOperation(Bind, b.Source, b.Target, Options(b))));
+        binds.AddRange(request.Binds.Select(b => new LaunchOperation(Bind, b.Source, Place(b.Target), Options(b))));
         return Ordered(binds);
     }
 
@@ -89,6 +86,13 @@ internal static class RootlessOperations
     }
 
     private static int Depth(LaunchOperation bind) => bind.Target.AsSpan().Count('/');
+
+    /// <summary>Absolute, without "." and "..", double or trailing slashes, so that places can be compared.</summary>
+    /// <exception cref="GridWrapperException">It is the root itself.</exception>
+    private static string Place(string target) =>
+        Path.GetFullPath("/" + target).TrimEnd('/') is { Length: > 0 } place
+            ? place
+            : throw GridWrapperException.BadInput("bind", $"something cannot be shown at {target}: it would take the place of the image");
 
     private static string Options(BindMount bind) => (bind.ReadOnly, bind.Optional) switch
     {
@@ -115,9 +119,11 @@ internal static class RootlessOperations
             yield return new LaunchOperation(Scaffold, bind.Source, bind.Target, bind.Options.Contains("optional", StringComparison.Ordinal) ? "optional" : "");
         }
 
-        if (directory != "/" && !binds.Any(b => IsAtOrBelow(directory, b.Target!)) && request.Rootfs.Config is { WorkingDir.Length: > 0 })
+        // The image's word is not to be trusted: "/../x" must not mean a place outside.
+        string made = Path.GetFullPath("/" + directory.Replace("\0", "", StringComparison.Ordinal)).TrimEnd('/');
+        if (made.Length > 0 && !binds.Any(b => IsAtOrBelow(made, b.Target!)) && request.Rootfs.Config is { WorkingDir.Length: > 0 })
         {
-            yield return new LaunchOperation(Scaffold, null, directory);
+            yield return new LaunchOperation(Scaffold, null, made);
         }
     }
 
@@ -125,7 +131,8 @@ internal static class RootlessOperations
 
     private static IEnumerable<string> OverlayOptions(LaunchRequest request)
     {
-        if (request.Rootfs.UserXattr)
+        // Without it a directory of the image cannot be removed and made again: that needs an attribute on the writable layer.
+        if (request.Rootfs.UserXattr || (request.Writable && request.Plan.Host.Namespaces.IsKnown(out Probing.NamespaceFacts facts) && facts.OverlayUserXattr.Works))
         {
             yield return "userxattr";
         }
@@ -136,17 +143,25 @@ internal static class RootlessOperations
         }
     }
 
-    /// <summary>Our line comes first, so that the first match is ours whatever the image says about the same number.</summary>
-    private static IEnumerable<LaunchOperation> IdentityFiles(Probing.NodeFacts node, string homeDirectory)
+    /// <summary>
+    /// Who the payload is, and the node's network and time. Our lines come first, so that the first match is ours whatever the image says about the same number.
+    /// </summary>
+    private static IEnumerable<LaunchOperation> Files(Probing.NodeFacts node, string homeDirectory)
     {
-        string name = node.UserName is { Length: > 0 } known && !known.Contains(':', StringComparison.Ordinal)
-            ? known
-            : node.Uid == 0 ? "root" : string.Create(CultureInfo.InvariantCulture, $"uid{node.Uid}");
+        string name = node.UserName is { Length: > 0 } known && IsField(known) ? known : node.Uid == 0 ? "root" : string.Create(CultureInfo.InvariantCulture, $"uid{node.Uid}");
+        string home = IsField(homeDirectory) ? homeDirectory : "/";
         yield return new LaunchOperation(
             Identity,
-            string.Create(CultureInfo.InvariantCulture, $"{name}:x:{node.Uid}:{node.Gid}:{name}:{homeDirectory}:/bin/sh\n"),
+            string.Create(CultureInfo.InvariantCulture, $"{name}:x:{node.Uid}:{node.Gid}:{name}:{home}:/bin/sh\n"),
             "/etc/passwd",
             "optional");
         yield return new LaunchOperation(Identity, string.Create(CultureInfo.InvariantCulture, $"{name}:x:{node.Gid}:\n"), "/etc/group", "optional");
+        foreach (string file in (string[])["/etc/resolv.conf", "/etc/hosts", "/etc/localtime"])
+        {
+            yield return new LaunchOperation(CopyFile, file, file, "optional");
+        }
     }
+
+    /// <summary>These files have no way of quoting.</summary>
+    private static bool IsField(string text) => !text.AsSpan().ContainsAny(':', '\n', '\0');
 }

@@ -9,7 +9,7 @@ internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProce
     /// <summary>How long KILL may take before the tree counts as stuck in the kernel.</summary>
     private static readonly TimeSpan Unkillable = TimeSpan.FromSeconds(2);
 
-    internal async Task<RunResult> RunAsync()
+    internal async Task<RunResult> RunAsync(CancellationToken ct)
     {
         InitReport? first = await FirstReportAsync();
         DateTimeOffset began = control.Time.GetUtcNow();
@@ -28,11 +28,21 @@ internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProce
         }
 
         control.Started?.Invoke(init.Pid);
-        using Escalation escalation = new(control, init);
+        using Escalation escalation = new(spec.Interactive, control, init);
         using IDisposable listening = control.Stop.Listen(escalation.Forward);
+        using CancellationTokenRegistration cancelled = ct.Register(StopUnlessStopping);
         using ITimer? limit = control.Timeout is { } timeout ? Limit(timeout) : null;
         InitReport? end = await EndAsync(escalation);
         return Result(end, began, escalation);
+    }
+
+    /// <summary>A cancellation that came from a signal has been handed on as that signal.</summary>
+    private void StopUnlessStopping()
+    {
+        if (control.Stop.Reason == StopReason.None)
+        {
+            control.Stop.RequestStop(StopReason.Cancelled);
+        }
     }
 
     private ITimer Limit(TimeSpan timeout) =>
@@ -97,7 +107,7 @@ internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProce
             EndedAt = control.Time.GetUtcNow(),
             CpuSeconds = exit.CpuSeconds,
             MaxRssBytes = exit.MaxRssBytes,
-            StopReason = control.Stop.Reason,
+            StopReason = escalation.HasBegun ? control.Stop.Reason : StopReason.None,
             StuckProcess = escalation.GivenUp.IsCompleted && !init.Exit.IsCompleted ? init.Pid : null,
         };
     }
@@ -114,7 +124,7 @@ internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProce
         await Task.WhenAny(task, Task.Delay(limit, control.Time, CancellationToken.None));
 
     /// <summary>Signals on their way in: an ending one starts the grace period, then KILL by the helper, then KILL of the helper, then giving up.</summary>
-    private sealed class Escalation(RunControl control, InitProcess init) : IDisposable
+    private sealed class Escalation(bool interactive, RunControl control, InitProcess init) : IDisposable
     {
         private readonly TaskCompletionSource _givenUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private ITimer? _next;
@@ -123,8 +133,16 @@ internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProce
         /// <summary>Completes when even KILL did not end the tree.</summary>
         internal Task GivenUp => _givenUp.Task;
 
+        /// <summary>The payload was asked to end.</summary>
+        internal bool HasBegun => Volatile.Read(ref _stage) > 0;
+
         internal void Forward(int signal)
         {
+            if (interactive && signal is Libc.SIGINT or Libc.SIGQUIT or Libc.SIGWINCH)
+            {
+                return; // the terminal has told the payload already, and ^C in a shell is not the end of it
+            }
+
             init.Signal(signal);
             bool ends = signal is Libc.SIGTERM or Libc.SIGINT or Libc.SIGHUP or Libc.SIGQUIT && control.Stop.Reason != StopReason.None;
             if (ends && Interlocked.CompareExchange(ref _stage, 1, 0) == 0)

@@ -131,17 +131,17 @@ internal sealed class ChildProcess
         }
     }
 
-    /// <summary>Targets may collide with sources, so every source is first moved out of the way, to numbers that this program never reaches.</summary>
+    /// <summary>Targets may collide with sources, so every source is first moved out of the way, to numbers above all of them.</summary>
     private static unsafe void AddDescriptors(byte* actions, ChildSpec spec)
     {
-        const int Parking = 900;
-        int park = Parking;
+        int parking = spec.Descriptors.Select(d => Math.Max(d.Child, d.Parent)).DefaultIfEmpty(2).Max() + 1;
+        int park = parking;
         foreach ((_, int parent) in spec.Descriptors)
         {
             _ = Libc.SpawnFileActionsAddDup2(actions, parent, park++);
         }
 
-        park = Parking;
+        park = parking;
         foreach ((int target, _) in spec.Descriptors)
         {
             _ = Libc.SpawnFileActionsAddDup2(actions, park, target);

@@ -114,6 +114,9 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", EntryPoint = "getgid")]
     internal static partial uint GetGid();
 
+    [LibraryImport("libc", EntryPoint = "getppid")]
+    internal static partial int GetParentPid();
+
     [LibraryImport("libc", EntryPoint = "isatty")]
     internal static partial int IsTerminal(int fd);
 

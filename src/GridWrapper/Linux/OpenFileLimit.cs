@@ -1,0 +1,39 @@
+namespace GridWrapper.Linux;
+
+/// <summary>
+/// The soft limit of open files (RLIMIT_NOFILE) that this program was started with. The runtime raises it to the hard limit before any of our code runs, and
+/// children inherit that: programs that use select(2) or walk through all descriptors suffer. What it was is taken from the parent process, which in
+/// nearly all cases has what it gave us.
+/// </summary>
+internal static class OpenFileLimit
+{
+    /// <summary>0 when it cannot be told, or when there is none.</summary>
+    internal static uint OfCaller()
+    {
+        try
+        {
+            return Parse(File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{Libc.GetParentPid()}/limits")));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return 0;
+        }
+    }
+
+    /// <summary>The soft column of the line "Max open files" of /proc/PID/limits.</summary>
+    internal static uint Parse(string limits)
+    {
+        const string Name = "Max open files";
+        foreach (ReadOnlySpan<char> line in limits.AsSpan().EnumerateLines())
+        {
+            if (line.StartsWith(Name, StringComparison.Ordinal))
+            {
+                ReadOnlySpan<char> rest = line[Name.Length..].Trim();
+                int end = rest.IndexOf(' ');
+                return uint.TryParse(end < 0 ? rest : rest[..end], CultureInfo.InvariantCulture, out uint soft) ? soft : 0;
+            }
+        }
+
+        return 0;
+    }
+}
