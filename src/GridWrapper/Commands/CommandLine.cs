@@ -12,10 +12,13 @@ internal static class CommandLine
     internal static async Task<int> RunAsync(ImmutableArray<string> words)
     {
         ParseResult parsed = Parse(words);
-        ImmutableArray<string> faults = Faults(parsed, words);
+        bool mistyped = IsMistyped(words);
+        ImmutableArray<string> faults = mistyped
+            ? [$"{Quoted.Text(words[2])} is neither a command nor a job parameter{NearestName.Hint(words[2], WordOrder.CommandNames.Concat(["--help", "--version"]))}"]
+            : Faults(parsed, words);
         if (!faults.IsEmpty)
         {
-            string help = parsed.CommandResult.Command is RootCommand ? "gridwrap" : $"gridwrap {parsed.CommandResult.Command.Name}";
+            string help = mistyped || parsed.CommandResult.Command is RootCommand ? "gridwrap" : $"gridwrap {parsed.CommandResult.Command.Name}";
             throw GridWrapperException.BadInput("command-line", $"the command line is wrong: {string.Join("; ", faults)}. See {help} --help");
         }
 
@@ -26,18 +29,16 @@ internal static class CommandLine
     internal static ParseResult Parse(ImmutableArray<string> words) =>
         Build(words.FirstOrDefault()).Parse(words, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
 
+    /// <summary>One word, or a line whose first word is no option, is never a transform's line: somebody mistyped a command.</summary>
+    private static bool IsMistyped(ImmutableArray<string> words) =>
+        words is ["run", "--", { } first, ..] && (words.Length == 3 || first is not ['-', ..]) && !words.Contains("-p");
+
     /// <summary>What is wrong with the words, one short sentence each, unknown options with the nearest known one.</summary>
     private static ImmutableArray<string> Faults(ParseResult parsed, ImmutableArray<string> words)
     {
         if (parsed.CommandResult.Command is RootCommand)
         {
             return words is [{ } command, ..] && WordOrder.CommandNames.Contains(command) ? [$"{command} is not in this version"] : [.. Texts(parsed)];
-        }
-
-        // One word, or a line whose first word is no option, is never a transform's line: somebody mistyped a command.
-        if (words is ["run", "--", { } first, ..] && (words.Length == 3 || first is not ['-', ..]) && !words.Contains("-p"))
-        {
-            return [$"{Quoted.Text(first)} is neither a command nor a job parameter{NearestName.Hint(first, WordOrder.CommandNames.Concat(["--help", "--version"]))}"];
         }
 
         ImmutableArray<string> unknown = [.. UnknownOptions(parsed)];
@@ -71,8 +72,8 @@ internal static class CommandLine
                 : [$"{Quoted.Text(unmatched[0])} is none of {string.Join(", ", known)}{NearestName.Hint(unmatched[0], known)}"];
         }
 
-        return parsed.Errors.Select(e => e.SymbolResult is CommandResult { Command: { Arguments.Count: > 0 } command }
-            ? $"{command.Name} needs {string.Join(' ', command.Arguments.Where(a => a.Arity.MinimumNumberOfValues > 0).Select(a => a.Name))}"
+        return parsed.Errors.Select(e => e.SymbolResult is ArgumentResult { Argument.Name: { } missing }
+            ? $"{parsed.CommandResult.Command.Name} needs {missing}"
             : e.Message.TrimEnd('.')).Distinct(StringComparer.Ordinal);
     }
 
