@@ -27,6 +27,6 @@ internal sealed partial record BadRun(int ExitCode, string Output, string Errors
     [GeneratedRegex(@"^gridwrap: (?<blame>user|image|registry|cvmfs|site|server|gridwrap): (?<message>\S.*) \[step=(?<step>[a-z][a-z-]*)( errno=E[A-Z0-9]+)? pilot=(?<pilot>[0-9]{4})\]$", RegexOptions.CultureInvariant)]
     private static partial Regex Promised();
 
-    [GeneratedRegex(@"\w+Exception\b|\bSystem\.\w+|^\s+at \w.*|\b[A-Z][A-Za-z]+_[A-Z]\w+|\b(net|Arg|IO)_\w+|[^.]\.\.(?=\s|$)|`\d", RegexOptions.CultureInvariant | RegexOptions.Multiline)]
+    [GeneratedRegex(@"\w+Exception\b|\bSystem\.\w+|^\s+at \w.*|\b[A-Z]\w*[a-z]\w*_[A-Z]\w+|\b(net|Arg|IO)_\w+|[^.]\.\.(?=\s|$)|`\d", RegexOptions.CultureInvariant | RegexOptions.Multiline)]
     private static partial Regex Inside();
 }

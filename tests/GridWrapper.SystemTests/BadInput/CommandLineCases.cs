@@ -34,10 +34,9 @@ internal static class CommandLineCases
         {
             Name = "a file of credentials that is not there",
             Prepare = bed => ["exec", "--registry-config", "nowhere.json", bed.Keep(new ScriptedRegistry()).Serve(new TinyImage()), "--", "true"],
-            Exit = 125,
-            Step = "read-credentials",
+            Step = "read-registry-credentials",
             Pilot = 1103,
-            Says = ["nowhere.json", "ENOENT"],
+            Says = ["nowhere.json", "does not exist"],
         },
     ];
 

@@ -70,7 +70,7 @@ internal static class JobCases
             Exit = 125,
             Step = "unpack-sandbox",
             Pilot = 1246,
-            Says = ["code.tar.gz"],
+            Says = ["code.tar.gz", "no tar file in gzip"],
         },
     ];
 

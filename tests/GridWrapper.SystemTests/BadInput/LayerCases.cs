@@ -11,11 +11,11 @@ internal static class LayerCases
     internal static IEnumerable<BadCase> All =>
     [
         Layer("layer that is always cut short", i => i with { ServedLayer = new ScriptedAnswer(200, "application/octet-stream", i.Layer) { CutAt = i.Layer.Length / 2 } }, "fetch-blob", "broke") with { Blame = "registry", Pilot = 1306 },
-        Layer("layer that is missing", i => i with { ServedLayer = ScriptedAnswer.Text(404, "application/json", """{"errors":[{"code":"BLOB_UNKNOWN"}]}""") }, "fetch-blob", "404") with { Blame = "user", Pilot = 1360 },
+        Layer("layer that is missing", i => i with { ServedLayer = ScriptedAnswer.Text(404, "application/json", """{"errors":[{"code":"BLOB_UNKNOWN"}]}""") }, "fetch-blob", "404", "push the image again") with { Blame = "registry", Pilot = 1306 },
         Layer("layer with other bytes", i => i with { ServedLayer = new ScriptedAnswer(200, "application/octet-stream", Changed(i.Layer)) }, "verify-digest", "wrong bytes") with { Blame = "registry" },
         Layer("layer that is longer than it says", i => i with { ServedLayer = new ScriptedAnswer(200, "application/octet-stream", [.. i.Layer, 0, 0, 0]) }, "verify-digest", "wrong bytes") with { Blame = "registry" },
         Layer("layer that is garbage", i => i with { Blob = Encoding.ASCII.GetBytes("this is neither gzip nor tar, whatever the manifest says of it") }, "unpack-layer", "built and pushed again"),
-        Layer("layer whose compression breaks", i => i with { Blob = Changed(TarBuilder.Gzip(i.Tar), 15) }, "unpack-layer", "built and pushed again"),
+        Layer("layer whose compression breaks", i => i with { Blob = Changed(TarBuilder.Gzip(i.Tar), 15) }, "unpack-layer", "gzip data is damaged"),
         Layer("layer whose archive ends in the middle", i => i with { Tar = i.Tar[..700] }, "unpack-layer", "end"),
         Layer("layer that climbs out", i => i with { Tar = new TarBuilder().File("../escaped", "x").Build() }, "unpack-layer", ".."),
         Layer("layer whose root is a link", i => i with { Tar = new TarBuilder().Symlink(".", "/etc").File("passwd", "x").Build() }, "unpack-layer", "root"),

@@ -9,7 +9,7 @@ internal static class ProfileCases
         Profile("profile with a wrong type", """{"name": "x", "maxWallSeconds": "long"}""", "maxWallSeconds", "a number", "\"long\""),
         Profile("profile with a value out of range", """{"name": "x", "maxWallSeconds": -1}""", "maxWallSeconds"),
         Profile("profile that is no JSON", """{"name": "x", """, "not valid JSON"),
-        Profile("profile that is empty", "", "profile.json"),
+        Profile("profile that is empty", "", "profile.json", "it is empty"),
         Profile("profile with two faults", """{"name": "x", "strategys": [], "cvmfs": {"rot": 1}}""", "\"strategies\"", "cvmfs.rot", "2 faults"),
         Profile("profile with an unknown strategy", """{"name": "x", "strategies": ["magic"]}""", "magic"),
         new() { Name = "profile that is not there", Prepare = _ => ["plan", "--site", "nowhere.json", "alpine"], Blame = "site", Step = "site-profile", Pilot = 1110, Says = ["nowhere.json", "ENOENT"] },
