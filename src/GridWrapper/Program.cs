@@ -32,7 +32,7 @@ internal static class Program
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            return ErrorReport.Print(ErrorReport.Defect(e));
+            return ErrorReport.PrintDefect(e);
         }
     }
 }

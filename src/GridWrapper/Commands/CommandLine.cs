@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using GridWrapper.Diagnostics;
 
 namespace GridWrapper.Commands;
@@ -10,17 +11,70 @@ internal static class CommandLine
     /// <returns>The exit code.</returns>
     internal static async Task<int> RunAsync(ImmutableArray<string> words)
     {
-        ParseResult parsed = Build(words.FirstOrDefault()).Parse(words, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
-        if (parsed.Errors.Count > 0)
+        ParseResult parsed = Parse(words);
+        bool mistyped = IsMistyped(words);
+        ImmutableArray<string> faults = mistyped
+            ? [$"{Quoted.Text(words[2])} is neither a command nor a job parameter{NearestName.Hint(words[2], WordOrder.CommandNames.Concat(["--help", "--version"]))}"]
+            : Faults(parsed, words);
+        if (!faults.IsEmpty)
         {
-            IEnumerable<string> faults = parsed.Errors.Select(e => e.Message).Distinct(StringComparer.Ordinal);
-            throw GridWrapperException.BadInput(
-                "command-line",
-                $"the command line is wrong: {string.Join("; ", faults)}. {Suggestion(parsed)}See gridwrap {parsed.CommandResult.Command.Name} --help");
+            string help = mistyped || parsed.CommandResult.Command is RootCommand ? "gridwrap" : $"gridwrap {parsed.CommandResult.Command.Name}";
+            throw GridWrapperException.BadInput("command-line", $"the command line is wrong: {string.Join("; ", faults)}. See {help} --help");
         }
 
         // Signals are ours: a payload must get them, and a report must still be sent.
         return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+    }
+
+    internal static ParseResult Parse(ImmutableArray<string> words) =>
+        Build(words.FirstOrDefault()).Parse(words, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
+
+    /// <summary>One word, or a line whose first word is no option, is never a transform's line: somebody mistyped a command.</summary>
+    private static bool IsMistyped(ImmutableArray<string> words) =>
+        words is ["run", "--", { } first, ..] && (words.Length == 3 || first is not ['-', ..]) && !words.Contains("-p");
+
+    /// <summary>What is wrong with the words, one short sentence each, unknown options with the nearest known one.</summary>
+    private static ImmutableArray<string> Faults(ParseResult parsed, ImmutableArray<string> words)
+    {
+        if (parsed.CommandResult.Command is RootCommand)
+        {
+            return words is [{ } command, ..] && WordOrder.CommandNames.Contains(command) ? [$"{command} is not in this version"] : [.. Texts(parsed)];
+        }
+
+        ImmutableArray<string> unknown = [.. UnknownOptions(parsed)];
+        return unknown.IsEmpty ? [.. Texts(parsed)] : [.. unknown.Select(u => Unknown(parsed, u))];
+    }
+
+    /// <summary>The parser takes an unknown option for an argument where the command has room for one.</summary>
+    private static IEnumerable<string> UnknownOptions(ParseResult parsed)
+    {
+        ImmutableArray<Token> arguments = [.. parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens)];
+        return parsed.Tokens.TakeWhile(t => t.Type != TokenType.DoubleDash)
+            .Where(t => t.Value.Length > 1 && t.Value[0] == '-' && (arguments.Any(a => ReferenceEquals(a, t)) || parsed.UnmatchedTokens.Contains(t.Value)))
+            .Select(t => t.Value);
+    }
+
+    private static string Unknown(ParseResult parsed, string word)
+    {
+        Command command = parsed.CommandResult.Command;
+        string name = word.Split('=')[0];
+        return $"{command.Name} has no option {name}{NearestName.Hint(name, command.Options.Select(o => o.Name))}";
+    }
+
+    private static IEnumerable<string> Texts(ParseResult parsed)
+    {
+        ImmutableArray<string> unmatched = [.. parsed.UnmatchedTokens];
+        if (!unmatched.IsEmpty)
+        {
+            ImmutableArray<string> known = [.. parsed.CommandResult.Command.Subcommands.Select(c => c.Name)];
+            return known.IsEmpty
+                ? [$"{parsed.CommandResult.Command.Name} does not take {Quoted.Text(unmatched[0])}"]
+                : [$"{Quoted.Text(unmatched[0])} is none of {string.Join(", ", known)}{NearestName.Hint(unmatched[0], known)}"];
+        }
+
+        return parsed.Errors.Select(e => e.SymbolResult is ArgumentResult { Argument.Name: { } missing }
+            ? $"{parsed.CommandResult.Command.Name} needs {missing}"
+            : e.Message.TrimEnd('.')).Distinct(StringComparer.Ordinal);
     }
 
     private static RootCommand Build(string? wanted)
@@ -54,40 +108,5 @@ internal static class CommandLine
         }
 
         return root;
-    }
-
-    private static string Suggestion(ParseResult parsed)
-    {
-        foreach (string word in parsed.UnmatchedTokens.Where(t => t.StartsWith('-')))
-        {
-            string name = word.Split('=')[0];
-            string? nearest = parsed.CommandResult.Command.Options.Select(o => o.Name)
-                .OrderBy(o => Distance(o, name)).FirstOrDefault(o => Distance(o, name) <= 3);
-            if (nearest is not null)
-            {
-                return $"Did you mean {nearest}? ";
-            }
-        }
-
-        return "";
-    }
-
-    /// <summary>Levenshtein distance.</summary>
-    internal static int Distance(string a, string b)
-    {
-        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
-        for (int i = 1; i <= a.Length; i++)
-        {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.Length; j++)
-            {
-                int above = row[j];
-                row[j] = Math.Min(Math.Min(row[j] + 1, row[j - 1] + 1), diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
-                diagonal = above;
-            }
-        }
-
-        return row[b.Length];
     }
 }

@@ -13,7 +13,7 @@ internal static class GlobalOptions
     internal static readonly Option<bool> Json = new("--json") { Description = "one JSON document on stdout instead of text" };
     internal static readonly Option<string?> LogLevel = new("--log-level") { Description = "trace, debug, info, warn, error (default: warn on stderr)", HelpName = "LEVEL" };
     internal static readonly Option<bool> Quiet = new("--quiet") { Description = "errors only" };
-    internal static readonly Option<double?> Timeout = new("--timeout") { Description = "end the payload after this many seconds of wall time", HelpName = "SECONDS" };
+    internal static readonly Option<string?> Timeout = new("--timeout") { Description = "end the payload after this many seconds of wall time", HelpName = "SECONDS" };
     internal static readonly Option<bool> DryRun = new("--dry-run") { Description = "print what would happen; fetch nothing but manifests, write nothing" };
     internal static readonly Option<string[]> Bind = new("--bind") { Description = "show a host path inside, repeatable", HelpName = "SRC[:DST[:ro]]", AllowMultipleArgumentsPerToken = false };
     internal static readonly Option<string[]> Env = new("--env") { Description = "set a variable for the payload, repeatable", HelpName = "K=V", AllowMultipleArgumentsPerToken = false };

@@ -65,7 +65,7 @@ internal static class ReportCommand
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
-            throw GridWrapperException.BadInput("read-result", $"{path} cannot be read as a result document: {e.Message}");
+            throw GridWrapperException.BadInput("read-result", $"{path} cannot be read as a result document: {(e is JsonException ? "it is not valid JSON" : FileTrouble.Describe(e))}");
         }
     }
 }

@@ -11,12 +11,15 @@ namespace GridWrapper.Commands;
 /// <summary>Options beat the environment, which beats the site profile, which beats the defaults. All faults of the options are reported together.</summary>
 internal static class SettingsReader
 {
-    internal static RunSettings Read(ParseResult parsed)
+    internal static RunSettings Read(ParseResult parsed) => Read(parsed, CallersEnvironment(), Environment.CurrentDirectory);
+
+    /// <param name="parsed">The command line.</param>
+    /// <param name="environment">The caller's variables.</param>
+    /// <param name="here">The directory that relative paths start from.</param>
+    internal static RunSettings Read(ParseResult parsed, Dictionary<string, string> environment, string here)
     {
-        Dictionary<string, string> environment = CallersEnvironment();
         SiteProfile site = WithEnvironment(SiteProfiles.Select(parsed.GetValue(GlobalOptions.Site), environment), environment);
         List<string> faults = [];
-        string here = Environment.CurrentDirectory;
         RunSettings settings = new()
         {
             Site = site,
@@ -49,6 +52,11 @@ internal static class SettingsReader
         if (!Directory.Exists(settings.WorkDirectory))
         {
             faults.Add($"--workdir {settings.WorkDirectory} is not a directory");
+        }
+
+        if (settings.ResultFile is { } document && !Directory.Exists(Path.GetDirectoryName(document)))
+        {
+            faults.Add($"--result {document}: its directory does not exist");
         }
 
         return faults.Count == 0 ? settings : throw GridWrapperException.BadInput("command-line", $"the command line is wrong: {string.Join("; ", faults)}");
@@ -85,13 +93,18 @@ internal static class SettingsReader
 
     private static TimeSpan? Seconds(ParseResult parsed, List<string> faults)
     {
-        double? seconds = Value(parsed, GlobalOptions.Timeout);
-        if (seconds is null or (> 0 and < 1e8))
+        string? text = Value(parsed, GlobalOptions.Timeout);
+        if (text is null)
         {
-            return seconds is { } s ? TimeSpan.FromSeconds(s) : null;
+            return null;
         }
 
-        faults.Add($"--timeout {seconds}: a positive number of seconds is expected");
+        if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds) && seconds is > 0 and < 1e8)
+        {
+            return TimeSpan.FromSeconds(seconds);
+        }
+
+        faults.Add($"--timeout {text}: a positive number of seconds is expected");
         return null;
     }
 

@@ -22,8 +22,16 @@ internal static class ErrorReport
         Phase = Phase.Job,
         Step = "unexpected",
         PilotErrorCode = PilotError.PayloadExecutionException,
-        Message = $"{e.GetType().Name}: {e.Message}. This is a defect of gridwrap: please report it with the lines that follow.{System.Environment.NewLine}{e.StackTrace}",
+        Message = $"{e.GetType().Name}: {e.Message}. This is a defect of gridwrap: please report it with the lines above",
     };
+
+    /// <summary>A defect is told with the place where it happened.</summary>
+    /// <returns>The exit code.</returns>
+    internal static int PrintDefect(Exception e)
+    {
+        Console.Error.WriteLine(e.StackTrace);
+        return Print(Defect(e));
+    }
 
     /// <returns>The exit code of the failure.</returns>
     internal static int Print(Failure failure)
@@ -38,13 +46,20 @@ internal static class ErrorReport
         return failure.ExitCode;
     }
 
-    /// <summary>gridwrap: &lt;blame&gt;: &lt;message&gt; [step=… errno=… pilot=…]</summary>
+    /// <summary>gridwrap: &lt;blame&gt;: &lt;message&gt; [step=… errno=… pilot=…], in one line however many faults the message lists.</summary>
     internal static string Line(Failure failure)
     {
         string errno = failure.Errno is null ? "" : $" errno={failure.Errno}";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"gridwrap: {failure.Blame.ToString().ToLowerInvariant()}: {failure.Message} [step={failure.Step}{errno} pilot={failure.PilotErrorCode}]");
+            $"gridwrap: {failure.Blame.ToString().ToLowerInvariant()}: {OneLine(failure.Message)} [step={failure.Step}{errno} pilot={failure.PilotErrorCode}]");
+    }
+
+    /// <summary>A list of faults ("head:" and a line for each) with semicolons instead of line ends.</summary>
+    private static string OneLine(string message)
+    {
+        string[] lines = [.. message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(l => l.StartsWith("- ", StringComparison.Ordinal) ? l[2..] : l)];
+        return lines is [{ } head, _, ..] && head.EndsWith(':') ? $"{head} {string.Join("; ", lines[1..])}" : string.Join("; ", lines);
     }
 
     /// <summary>What pilot3 looks for in a transform's stderr (its error map); null where it has no phrase.</summary>

@@ -46,7 +46,7 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock)
         }
         catch (InvalidDataException e)
         {
-            throw LayerFault.BadLayer(blob.Digest, e.Message, e);
+            throw LayerFault.BadLayer(blob.Digest, e.Source == "System.IO.Compression" ? "its gzip data is damaged" : e.Message.TrimEnd('.'), e);
         }
         catch (DllNotFoundException e)
         {

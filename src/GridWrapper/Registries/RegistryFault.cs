@@ -9,7 +9,11 @@ internal static class RegistryFault
     internal static string Redact(Uri uri) => uri.GetLeftPart(UriPartial.Path) + (uri.Query.Length > 0 ? "?…" : "");
 
     /// <summary>404: the reference is wrong, or the registry hides what is private.</summary>
-    internal static GridWrapperException NotFound(RegistryRequest request, string detail) => Make(
+    internal static GridWrapperException NotFound(RegistryRequest request, string detail) => request.Phase == Phase.Materialise ? Make(
+        request,
+        Blame.Registry,
+        PilotError.ContainerGeneralFailure,
+        $"{request.Endpoint.Host} names {request.What} in the manifest and does not have it (404{detail}); push the image again, or tell the registry's operators") : Make(
         request,
         Blame.User,
         PilotError.ImageNotFound,

@@ -1,6 +1,8 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Launching;
 using GridWrapper.Probing;
 using GridWrapper.Reporting;
+using NLog;
 
 namespace GridWrapper.Running;
 
@@ -8,6 +10,8 @@ namespace GridWrapper.Running;
 internal sealed class JobFiles(RunSettings settings)
 {
     internal const string ResultName = "gridwrap-result.json";
+
+    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
 
     /// <summary>Exit codes that the pilot takes for something else (lsetup time-out, remote open time-out, unknown transform failure, 255 as 0).</summary>
     private static readonly ImmutableArray<int> Misread = [2, 3, 251, 255];
@@ -28,7 +32,7 @@ internal sealed class JobFiles(RunSettings settings)
         string text = JobReportDocument.Build(outcome.Image?.Result, outcome.Outputs, outcome.Job?.Inputs ?? [], NodeProbe.Probe("/", settings.Environment).HostName);
         if (outcome.Image?.Result is not null)
         {
-            Write(path, text);
+            Write(outcome, path, text);
         }
 
         return text;
@@ -41,21 +45,33 @@ internal sealed class JobFiles(RunSettings settings)
         RunResult? result = outcome.Image?.Result;
         if (outcome.Failure is { } failure)
         {
-            Write(path, PayloadErrorReport.Build(failure.PilotErrorCode, failure.Message));
+            Write(outcome, path, PayloadErrorReport.Build(failure.PilotErrorCode, failure.Message));
         }
         else if (result is not null && ExitCode(result.ExitCode, underPilot) != result.ExitCode)
         {
-            Write(path, PayloadErrorReport.Build(result.ExitCode, ReportMapper.Diagnose(result)));
+            Write(outcome, path, PayloadErrorReport.Build(result.ExitCode, ReportMapper.Diagnose(result)));
         }
     }
 
     internal void WriteResult(JobOutcome outcome) =>
-        Write(settings.ResultFile ?? Path.Combine(settings.WorkDirectory, ResultName), ResultDocument.Create(outcome).ToString() + "\n");
+        Write(outcome, settings.ResultFile ?? Path.Combine(settings.WorkDirectory, ResultName), ResultDocument.Create(outcome).ToString() + "\n");
 
-    private static void Write(string path, string text)
+    /// <exception cref="GridWrapperException">The directory does not take it, and nothing worse is to be told.</exception>
+    private void Write(JobOutcome outcome, string path, string text)
     {
         string partial = path + ".part";
-        File.WriteAllText(partial, text);
-        File.Move(partial, path, overwrite: true);
+        try
+        {
+            File.WriteAllText(partial, text);
+            File.Move(partial, path, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.Error("{Path} cannot be written: {Trouble}", path, FileTrouble.Describe(e));
+            if (outcome.Failure is null)
+            {
+                throw new GridWrapperException(JobFailure.WorkDirectory(settings.WorkDirectory, e), e);
+            }
+        }
     }
 }

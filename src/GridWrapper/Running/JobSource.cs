@@ -31,7 +31,7 @@ internal static class JobSource
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw GridWrapperException.BadInput("read-job", $"the job definition {file} cannot be read: {e.Message}", PilotError.NoSuchFile);
+            throw GridWrapperException.BadInput("read-job", $"the job definition {file} cannot be read: {FileTrouble.Describe(e)}", PilotError.NoSuchFile);
         }
     }
 

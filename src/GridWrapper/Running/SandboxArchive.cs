@@ -27,9 +27,13 @@ internal static class SandboxArchive
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or FormatException)
         {
-            throw Bad($"the sandbox {Path.GetFileName(file)} cannot be unpacked{(entryName.Length > 0 ? $" at '{entryName}'" : "")}: {e.Message}");
+            throw Bad($"the sandbox {Path.GetFileName(file)} cannot be unpacked{(entryName.Length > 0 ? $" at '{entryName}'" : "")}: {Trouble(e)}");
         }
     }
+
+    private static string Trouble(Exception e) => e is InvalidDataException or FormatException
+        ? $"it is no tar file in gzip, or it is damaged ({e.Message.TrimEnd('.')})"
+        : FileTrouble.Describe(e);
 
     private static async Task PlaceAsync(TarEntry entry, string directory, CancellationToken ct)
     {

@@ -64,7 +64,7 @@ internal static class SiteProfileReader
         }
         catch (JsonReaderException e)
         {
-            faults.Add(new ProfileFault(e.LineNumber, e.LinePosition, e.Path ?? "", "not valid JSON: " + FirstSentence(e.Message)));
+            faults.Add(new ProfileFault(e.LineNumber, e.LinePosition, e.Path ?? "", e.LineNumber == 0 ? "it is empty" : "not valid JSON: " + FirstSentence(e.Message)));
             return null;
         }
     }

@@ -6,6 +6,7 @@ using GridWrapper.Probing;
 using GridWrapper.Registries;
 using GridWrapper.Strategies;
 using GridWrapper.Tests.Layers;
+using GridWrapper.Tests.Probing;
 using GridWrapper.Tests.Registries;
 using Answer = GridWrapper.Tests.Registries.FakeRegistry.Answer;
 
@@ -219,7 +220,7 @@ internal sealed class LayeredStrategyTests
         Pivot = StepResult.Ok,
     };
 
-    private static IRootfsStrategy Strategy(string name) => StrategyCatalog.Create(TestImage.Clients(), TimeProvider.System).Single(s => s.Name == name);
+    private static IRootfsStrategy Strategy(string name) => StrategyCatalog.Create(TestImage.Clients(), new InProcessChildren(), TimeProvider.System).Single(s => s.Name == name);
 
     private static async Task<PlanInput> InputAsync(FakeRegistry registry, CancellationToken ct)
     {
