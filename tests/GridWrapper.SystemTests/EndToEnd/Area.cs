@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Security.Cryptography;
 using Newtonsoft.Json.Linq;
 
@@ -25,6 +24,8 @@ internal sealed class Area
     internal int Uid { get; }
 
     internal string Root { get; }
+
+    private bool HasOwnUid => Uid > 99_999;
 
     internal string JobDirectory => Path.Combine(Root, "job");
 
@@ -97,12 +98,9 @@ internal sealed class Area
         }
 
         found.AddRange(Entries(Path.Combine(Cache, "scratch")).Concat(Entries(Path.Combine(Cache, "tmp"))));
-        string[] places = [.. ((string[])["/tmp", "/var/tmp", "/dev/shm", "/run"]).Where(Directory.Exists)];
-        string written = await Tool.RunAsync(
-            "/bin/sh",
-            "-c",
-            "find \"$@\" -xdev \\( -path \"$0/job\" -o -path \"$0/cache\" -o -path \"$0/tmp\" -o -path \"$0/image\" \\) -prune -o -newer \"$0/begin\" -uid " + Uid + " -print 2>/dev/null; true",
-            [Root, .. places]);
+        string[] places = HasOwnUid ? [Root, .. ((string[])["/tmp", "/var/tmp", "/dev/shm", "/run"]).Where(Directory.Exists)] : [Root];
+        string search = $"find \"$@\" -xdev \\( -path \"$0/job\" -o -path \"$0/cache\" -o -path \"$0/tmp\" \\) -prune -o -uid {Uid} -print 2>/dev/null; true";
+        string written = await Tool.RunAsync("/bin/sh", ["-c", search, Root, .. places]);
         found.AddRange(written.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         found.AddRange(Entries(Temporary));
         return [.. found];
@@ -128,7 +126,7 @@ internal sealed class Area
             {
                 string uid = File.ReadLines(directory + "/status").First(l => l.StartsWith("Uid:", StringComparison.Ordinal)).Split('\t')[1];
                 string command = File.ReadAllText(directory + "/cmdline").Replace('\0', ' ');
-                if (uid == Uid.ToString(CultureInfo.InvariantCulture) && (Uid > 99_999 || command.Contains(Root, StringComparison.Ordinal)))
+                if (uid == Uid.ToString(CultureInfo.InvariantCulture) && (HasOwnUid || command.Contains(Root, StringComparison.Ordinal)))
                 {
                     line = $"process {Path.GetFileName(directory)}: {command}";
                 }

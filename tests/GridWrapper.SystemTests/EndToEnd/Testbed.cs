@@ -19,6 +19,9 @@ public sealed class Testbed
     /// <summary>See image.sh: layout, oci.tar, docker.tar, rootfs, expected.</summary>
     internal static string Image { get; private set; } = "";
 
+    /// <summary>The image's unpacked tree, readable by everybody as in CVMFS.</summary>
+    internal static string ReadableTree => Path.Combine(Base, "tree");
+
     /// <summary>ADDRESS/testbed/image of the open registry.</summary>
     internal static string Repository => $"{Address}/{Name}";
 
@@ -62,6 +65,9 @@ public sealed class Testbed
         GuardedAddress = (await Tool.RunAsync(Script("registry.sh"), "start", Path.Combine(Base, "guarded"), "0", "--auth", "htpasswd", User, Password)).Trim();
         string tags = await Tool.RunAsync(Script("image.sh"), Image, "--push", Repository, "--owner", "12345");
         await Tool.RunAsync(Script("image.sh"), Image, "--push", GuardedRepository, "--owner", "12345", "--creds", $"{User}:{Password}");
+        await Tool.RunAsync("/bin/cp", "-a", Path.Combine(Image, "rootfs"), ReadableTree);
+        await Tool.RunAsync("/bin/chmod", "-R", "u-s,g-s,a+rX", ReadableTree);
+        await Tool.RunAsync("/bin/chown", "-Rh", "0:0", ReadableTree);
         Digests = tags.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')).ToImmutableDictionary(words => words[0], words => words[1]);
     }
 
