@@ -9,7 +9,10 @@ internal static class CommandLine
 {
     /// <param name="words">In the order of <see cref="WordOrder"/>.</param>
     /// <returns>The exit code.</returns>
-    internal static async Task<int> RunAsync(ImmutableArray<string> words)
+    internal static Task<int> RunAsync(ImmutableArray<string> words) =>
+        ExecWords.Read(words) is { } exec ? ExecCommand.RunAsync(exec) : ParseAndRunAsync(words);
+
+    private static async Task<int> ParseAndRunAsync(ImmutableArray<string> words)
     {
         ParseResult parsed = Parse(words);
         bool mistyped = IsMistyped(words);

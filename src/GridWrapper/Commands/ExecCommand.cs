@@ -21,18 +21,18 @@ internal static class ExecCommand
             command.Arguments.Add(words);
         }
 
-        foreach (Option option in GlobalOptions.Common.Concat(GlobalOptions.Planning).Concat(GlobalOptions.Launching))
-        {
-            command.Options.Add(option);
-        }
+        CommandOptions.Add(command, GlobalOptions.OfExec);
 
         command.SetAction((parsed, ct) => RunAsync(
-            SettingsReader.Read(parsed),
+            SettingsReader.Read(CommandOptions.Values(parsed)),
             parsed.GetRequiredValue(image),
             name == "shell" ? ["/bin/sh"] : [.. parsed.GetValue(words) ?? []],
             ct));
         return command;
     }
+
+    /// <summary>A command line that the quick reader understood.</summary>
+    internal static Task<int> RunAsync(ExecWords words) => RunAsync(SettingsReader.Read(words.Options), words.Image, words.Command, CancellationToken.None);
 
     private static async Task<int> RunAsync(RunSettings settings, string image, ImmutableArray<string> words, CancellationToken ct)
     {

@@ -14,16 +14,13 @@ internal static class PlanCommand
         Argument<string?> image = new("IMAGE") { Description = "image reference", Arity = ArgumentArity.ZeroOrOne };
         Command command = new("plan", "Every strategy and launcher with verdict, predicted cost and reason. Example: gridwrap plan alpine:3.20");
         command.Arguments.Add(image);
-        command.Options.Add(GlobalOptions.Job);
-        foreach (Option option in GlobalOptions.Common.Concat(GlobalOptions.Planning))
-        {
-            command.Options.Add(option);
-        }
+        CommandOptions.Add(command, [GlobalOptions.Job, .. GlobalOptions.Common, .. GlobalOptions.Planning]);
 
         command.SetAction(async (parsed, ct) =>
         {
-            RunSettings settings = SettingsReader.Read(parsed);
-            ImageReference reference = await ReferenceAsync(parsed.GetValue(image), parsed.GetValue(GlobalOptions.Job), settings, ct);
+            OptionValues given = CommandOptions.Values(parsed);
+            RunSettings settings = SettingsReader.Read(given);
+            ImageReference reference = await ReferenceAsync(parsed.GetValue(image), given.Text(GlobalOptions.Job), settings, ct);
             using Composition parts = Composition.Create(settings);
             Prepared prepared = await parts.Surveyor.PrepareAsync(reference, everything: true, ct);
             await Console.Out.WriteLineAsync(settings.Json

@@ -17,14 +17,11 @@ internal static class PullCommand
         Argument<string> image = new("IMAGE") { Description = "image reference" };
         Command command = new("pull", "Bring an image into the cache without running it. Example: gridwrap pull alpine:3.20");
         command.Arguments.Add(image);
-        foreach (Option option in GlobalOptions.Common.Concat(GlobalOptions.Planning))
-        {
-            command.Options.Add(option);
-        }
+        CommandOptions.Add(command, [.. GlobalOptions.Common, .. GlobalOptions.Planning]);
 
         command.SetAction(async (parsed, ct) =>
         {
-            RunSettings settings = SettingsReader.Read(parsed);
+            RunSettings settings = SettingsReader.Read(CommandOptions.Values(parsed));
             using Composition parts = Composition.Create(settings);
             Prepared prepared = await parts.Surveyor.PrepareAsync(ImageReferenceParser.Parse(parsed.GetRequiredValue(image), settings.WorkDirectory), everything: false, ct);
             if (prepared.Plan.Chosen is not { } chosen)

@@ -18,15 +18,11 @@ internal static class ReportCommand
         Command command = new("report", "Read a result for people, or deliver what is left in the spool. Example: gridwrap report gridwrap-result.json");
         command.Arguments.Add(file);
         command.Options.Add(Resend);
-        command.Options.Add(GlobalOptions.Server);
-        foreach (Option option in GlobalOptions.Common)
-        {
-            command.Options.Add(option);
-        }
+        CommandOptions.Add(command, [GlobalOptions.Server, .. GlobalOptions.Common]);
 
         command.SetAction(async (parsed, ct) =>
         {
-            RunSettings settings = SettingsReader.Read(parsed);
+            RunSettings settings = SettingsReader.Read(CommandOptions.Values(parsed));
             string? path = parsed.GetValue(file);
             if (parsed.GetValue(Resend) == (path is not null))
             {

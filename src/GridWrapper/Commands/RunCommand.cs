@@ -15,15 +15,14 @@ internal static class RunCommand
         Argument<string[]> words = new("JOBPARAMS") { Description = "job parameters as the transform takes them", Arity = ArgumentArity.ZeroOrMore };
         Command command = new("run", "Run a PanDA job and leave its outputs and its account. Example: gridwrap run --job pandaJobData.out --workdir /scratch/job1");
         command.Arguments.Add(words);
-        foreach (Option option in GlobalOptions.Common.Concat(GlobalOptions.Planning).Concat(GlobalOptions.Launching).Concat(GlobalOptions.Running))
-        {
-            command.Options.Add(option);
-        }
+        CommandOptions.Add(command, GlobalOptions.All);
 
-        command.SetAction((parsed, ct) => RunAsync(
-            SettingsReader.Read(parsed),
-            new JobRun.Source([.. parsed.GetValue(words) ?? []], parsed.GetValue(GlobalOptions.Job), parsed.GetValue(GlobalOptions.PullJob)),
-            ct));
+        command.SetAction((parsed, ct) =>
+        {
+            OptionValues given = CommandOptions.Values(parsed);
+            JobRun.Source source = new([.. parsed.GetValue(words) ?? []], given.Text(GlobalOptions.Job), given.Flag(GlobalOptions.PullJob));
+            return RunAsync(SettingsReader.Read(given), source, ct);
+        });
         return command;
     }
 

@@ -12,12 +12,9 @@ internal static class SelftestCommand
     internal static Command Create()
     {
         Command command = new("selftest", "Run a miniature PanDA job through every strategy and launcher that this node allows. Example: gridwrap selftest");
-        foreach (Option option in GlobalOptions.Common)
-        {
-            command.Options.Add(option);
-        }
+        CommandOptions.Add(command, GlobalOptions.Common);
 
-        command.SetAction((parsed, ct) => RunAsync(SettingsReader.Read(parsed), ct));
+        command.SetAction((parsed, ct) => RunAsync(SettingsReader.Read(CommandOptions.Values(parsed)), ct));
         return command;
     }
 

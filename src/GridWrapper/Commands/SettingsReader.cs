@@ -1,5 +1,4 @@
 using System.Collections;
-using System.CommandLine;
 using GridWrapper.Diagnostics;
 using GridWrapper.Launching;
 using GridWrapper.Linux;
@@ -11,43 +10,51 @@ namespace GridWrapper.Commands;
 /// <summary>Options beat the environment, which beats the site profile, which beats the defaults. All faults of the options are reported together.</summary>
 internal static class SettingsReader
 {
-    internal static RunSettings Read(ParseResult parsed) => Read(parsed, CallersEnvironment(), Environment.CurrentDirectory);
+    internal static RunSettings Read(OptionValues given)
+    {
+        if (Logging.Wanted(given.Text(GlobalOptions.LogLevel), given.Flag(GlobalOptions.Quiet)) is { } level)
+        {
+            Logging.ToStderr(level);
+        }
 
-    /// <param name="parsed">The command line.</param>
+        return Read(given, CallersEnvironment(), Environment.CurrentDirectory);
+    }
+
+    /// <param name="given">The command line.</param>
     /// <param name="environment">The caller's variables.</param>
     /// <param name="here">The directory that relative paths start from.</param>
-    internal static RunSettings Read(ParseResult parsed, Dictionary<string, string> environment, string here)
+    internal static RunSettings Read(OptionValues given, Dictionary<string, string> environment, string here)
     {
-        SiteProfile site = WithEnvironment(SiteProfiles.Select(parsed.GetValue(GlobalOptions.Site), environment), environment);
+        SiteProfile site = WithEnvironment(SiteProfiles.Select(given.Text(GlobalOptions.Site), environment), environment);
         List<string> faults = [];
         RunSettings settings = new()
         {
             Site = site,
             Environment = environment,
-            CacheDirectory = Path.GetFullPath(CacheDirectory(parsed.GetValue(GlobalOptions.Cache), environment, site), here),
-            WorkDirectory = Path.GetFullPath(Value(parsed, GlobalOptions.WorkDirectory) ?? here, here),
-            ForcedStrategy = OneOf(Value(parsed, GlobalOptions.Strategy), Composition.StrategyNames, "--strategy", faults),
-            ForcedLauncher = OneOf(Value(parsed, GlobalOptions.Launcher), Composition.LauncherNames, "--launcher", faults),
-            Timeout = Seconds(parsed, faults) ?? (site.MaxWallSeconds is { } limit ? TimeSpan.FromSeconds(limit) : null),
+            CacheDirectory = Path.GetFullPath(CacheDirectory(given.Text(GlobalOptions.Cache), environment, site), here),
+            WorkDirectory = Path.GetFullPath(given.Text(GlobalOptions.WorkDirectory) ?? here, here),
+            ForcedStrategy = OneOf(given.Text(GlobalOptions.Strategy), Composition.StrategyNames, "--strategy", faults),
+            ForcedLauncher = OneOf(given.Text(GlobalOptions.Launcher), Composition.LauncherNames, "--launcher", faults),
+            Timeout = Seconds(given.Text(GlobalOptions.Timeout), faults) ?? (site.MaxWallSeconds is { } limit ? TimeSpan.FromSeconds(limit) : null),
             Binds =
             [
                 .. SiteProfiles.Binds(site, environment).Select(b => new BindMount(b.Source, b.Target ?? b.Source, b.ReadOnly, b.Optional)),
-                .. (Value(parsed, GlobalOptions.Bind) ?? []).SelectMany(b => Bind(b, here, faults)),
+                .. given.List(GlobalOptions.Bind).SelectMany(b => Bind(b, here, faults)),
             ],
-            PayloadEnvironment = [.. (Value(parsed, GlobalOptions.Env) ?? []).SelectMany(e => Assignment(e, faults))],
-            InitialDirectory = Absolute(Value(parsed, GlobalOptions.InitialDirectory), "--pwd", faults),
-            Gpu = OneOf(Value(parsed, GlobalOptions.Gpu), ["auto", "on", "off"], "--gpu", faults) ?? site.Gpu,
-            Writable = Value(parsed, GlobalOptions.Writable),
-            Personality = OneOf(Value(parsed, GlobalOptions.Personality), ["oci", "singularity"], "--personality", faults),
-            RegistryConfig = Value(parsed, GlobalOptions.RegistryConfig) is { } file ? Path.GetFullPath(file, here) : null,
-            DryRun = Value(parsed, GlobalOptions.DryRun),
-            Json = Value(parsed, GlobalOptions.Json),
-            Server = Value(parsed, GlobalOptions.NoReport) ? null : ServerUrl(Value(parsed, GlobalOptions.Server) ?? site.Panda.Server, faults),
-            Queue = Value(parsed, GlobalOptions.Queue) ?? site.Panda.Queue ?? environment.GetValueOrDefault("PILOT_SITENAME"),
-            StageOut = Value(parsed, GlobalOptions.StageOut) is { } target && !target.Contains("://", StringComparison.Ordinal)
+            PayloadEnvironment = [.. given.List(GlobalOptions.Env).SelectMany(e => Assignment(e, faults))],
+            InitialDirectory = Absolute(given.Text(GlobalOptions.InitialDirectory), "--pwd", faults),
+            Gpu = OneOf(given.Text(GlobalOptions.Gpu), ["auto", "on", "off"], "--gpu", faults) ?? site.Gpu,
+            Writable = given.Flag(GlobalOptions.Writable),
+            Personality = OneOf(given.Text(GlobalOptions.Personality), ["oci", "singularity"], "--personality", faults),
+            RegistryConfig = given.Text(GlobalOptions.RegistryConfig) is { } file ? Path.GetFullPath(file, here) : null,
+            DryRun = given.Flag(GlobalOptions.DryRun),
+            Json = given.Flag(GlobalOptions.Json),
+            Server = given.Flag(GlobalOptions.NoReport) ? null : ServerUrl(given.Text(GlobalOptions.Server) ?? site.Panda.Server, faults),
+            Queue = given.Text(GlobalOptions.Queue) ?? site.Panda.Queue ?? environment.GetValueOrDefault("PILOT_SITENAME"),
+            StageOut = given.Text(GlobalOptions.StageOut) is { } target && !target.Contains("://", StringComparison.Ordinal)
                 ? Path.GetFullPath(target, here)
-                : Value(parsed, GlobalOptions.StageOut),
-            ResultFile = Value(parsed, GlobalOptions.Result) is { } result ? Path.GetFullPath(result, here) : null,
+                : given.Text(GlobalOptions.StageOut),
+            ResultFile = given.Text(GlobalOptions.Result) is { } result ? Path.GetFullPath(result, here) : null,
         };
         if (!Directory.Exists(settings.WorkDirectory))
         {
@@ -74,9 +81,6 @@ internal static class SettingsReader
         return environment;
     }
 
-    private static T? Value<T>(ParseResult parsed, Option<T> option) =>
-        parsed.CommandResult.Command.Options.Contains(option) ? parsed.GetValue(option) : default;
-
     private static SiteProfile WithEnvironment(SiteProfile site, Dictionary<string, string> environment)
     {
         string? root = NotEmpty(environment.GetValueOrDefault("GRIDWRAP_CVMFS_ROOT")) ?? NotEmpty(environment.GetValueOrDefault("CVMFS_MOUNT_DIR"));
@@ -91,15 +95,14 @@ internal static class SettingsReader
 
     private static string? NotEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;
 
-    private static TimeSpan? Seconds(ParseResult parsed, List<string> faults)
+    private static TimeSpan? Seconds(string? text, List<string> faults)
     {
-        string? text = Value(parsed, GlobalOptions.Timeout);
         if (text is null)
         {
             return null;
         }
 
-        if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds) && seconds is > 0 and < 1e8)
+        if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double seconds) && seconds is > 0 and < 1e8)
         {
             return TimeSpan.FromSeconds(seconds);
         }

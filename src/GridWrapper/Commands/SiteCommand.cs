@@ -19,11 +19,12 @@ internal static class SiteCommand
 
     private static Command List()
     {
-        Command command = new("list", "The profiles that are built in. Example: gridwrap site list") { GlobalOptions.Json };
+        Command command = new("list", "The profiles that are built in. Example: gridwrap site list");
+        CommandOptions.Add(command, GlobalOptions.Json);
         command.SetAction(parsed =>
         {
             ImmutableArray<SiteSummary> all = SiteProfiles.List();
-            Console.Out.WriteLine(parsed.GetValue(GlobalOptions.Json)
+            Console.Out.WriteLine(CommandOptions.Values(parsed).Flag(GlobalOptions.Json)
                 ? new JArray(all.Select(s => new JObject { ["name"] = s.Name, ["description"] = s.Description })).ToString()
                 : string.Join('\n', all.Select(s => $"{s.Name,-18} {s.Description}")));
         });
@@ -33,7 +34,8 @@ internal static class SiteCommand
     private static Command Show()
     {
         Argument<string> name = new("NAME|FILE") { Description = "a built-in profile or a file", DefaultValueFactory = _ => SiteProfiles.DefaultName };
-        Command command = new("show", "A profile as it is in force, defaults filled in. Example: gridwrap site show wlcg-cvmfs") { GlobalOptions.Json };
+        Command command = new("show", "A profile as it is in force, defaults filled in. Example: gridwrap site show wlcg-cvmfs");
+        CommandOptions.Add(command, GlobalOptions.Json);
         command.Arguments.Add(name);
         command.SetAction(parsed => Console.Out.WriteLine(SiteProfileWriter.Write(SiteProfiles.Load(parsed.GetRequiredValue(name)))));
         return command;

@@ -10,12 +10,13 @@ internal static class VersionCommand
 {
     internal static Command Create()
     {
-        Command command = new("version", "Version, commit, runtime and helper of this file. Example: gridwrap version --json") { GlobalOptions.Json };
+        Command command = new("version", "Version, commit, runtime and helper of this file. Example: gridwrap version --json");
+        CommandOptions.Add(command, GlobalOptions.Json);
         command.SetAction(parsed =>
         {
             string runtime = RuntimeInformation.FrameworkDescription;
             string helper = InitHelper.Digest;
-            Console.Out.WriteLine(parsed.GetValue(GlobalOptions.Json)
+            Console.Out.WriteLine(CommandOptions.Values(parsed).Flag(GlobalOptions.Json)
                 ? new JObject
                 {
                     ["version"] = ProductVersion.Number,

@@ -1,5 +1,3 @@
-using System.CommandLine;
-
 namespace GridWrapper.Commands;
 
 /// <summary>
@@ -133,15 +131,7 @@ internal static class WordOrder
     /// <summary>Whether a word is an option of ours, and whether it takes a value; null when it is not ours.</summary>
     private static bool? TakesValue(string word)
     {
-        string name = word.Split('=')[0];
-        foreach (Option option in GlobalOptions.Common.Concat(GlobalOptions.Planning).Concat(GlobalOptions.Launching).Concat(GlobalOptions.Running))
-        {
-            if (option.Name == name)
-            {
-                return option.ValueType != typeof(bool);
-            }
-        }
-
-        return null;
+        OptionSpec? option = GlobalOptions.Find(word.Split('=')[0], GlobalOptions.All);
+        return option is null ? null : option.Kind != OptionKind.Flag;
     }
 }

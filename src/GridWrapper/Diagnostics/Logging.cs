@@ -10,18 +10,19 @@ internal static class Logging
 {
     internal const string FileName = "gridwrap.log";
 
-    private static LogLevel _stderr = LogLevel.Error;
+    private static LogLevel? _stderr;
 
-    /// <summary>Takes --log-level, --quiet and GRIDWRAP_LOG. Without any of them stderr is silent but for errors: a pilot classifies by what stands there.</summary>
-    /// <exception cref="GridWrapperException">Not a level.</exception>
-    internal static void ToStderr(string? level, bool quiet)
+    /// <summary>--quiet, --log-level, GRIDWRAP_LOG in this order; null where none is given: then the logging library is not even loaded.</summary>
+    internal static string? Wanted(string? level, bool quiet)
     {
         string? wanted = quiet ? "error" : level ?? Environment.GetEnvironmentVariable("GRIDWRAP_LOG");
-        if (string.IsNullOrEmpty(wanted))
-        {
-            return;
-        }
+        return string.IsNullOrEmpty(wanted) ? null : wanted;
+    }
 
+    /// <summary>Lines from this level on go to stderr. Without it only errors do: a pilot classifies by what stands there.</summary>
+    /// <exception cref="GridWrapperException">Not a level.</exception>
+    internal static void ToStderr(string wanted)
+    {
         _stderr = wanted.ToLowerInvariant() switch
         {
             "trace" => LogLevel.Trace,
@@ -41,7 +42,7 @@ internal static class Logging
     {
         LoggingConfiguration configuration = new();
         ConsoleTarget stderr = new("stderr") { StdErr = true, Layout = "gridwrap: ${level:lowercase=true}: ${message}" };
-        configuration.AddRule(_stderr, LogLevel.Fatal, stderr);
+        configuration.AddRule(_stderr ?? LogLevel.Error, LogLevel.Fatal, stderr);
         if (file is not null)
         {
             JsonLayout line = new()
