@@ -133,7 +133,8 @@ internal static class HostFactsReport
         _ => throw new System.Diagnostics.UnreachableException(),
     };
 
-    private static JObject Json(NodeFacts node) => new()
+    /// <summary>Also the `node` of a result document.</summary>
+    internal static JObject Json(NodeFacts node) => new()
     {
         ["hostName"] = node.HostName,
         ["operatingSystem"] = node.OperatingSystem,

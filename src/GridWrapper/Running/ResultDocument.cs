@@ -19,7 +19,7 @@ internal static class ResultDocument
         {
             ["schemaVersion"] = 1,
             ["gridwrapVersion"] = ProductVersion.Number,
-            ["node"] = image is null ? null : Node(image.Input.Host.Node),
+            ["node"] = image is null ? null : HostFactsReport.Json(image.Input.Host.Node),
             ["job"] = new JObject { ["pandaId"] = outcome.PandaId, ["taskId"] = outcome.Job?.TaskId, ["attempt"] = outcome.Attempt },
             ["image"] = image is null ? null : Image(image.Input.Image, image.Rootfs, image.Plan),
             ["plan"] = image is null ? null : Plan(image.Plan),
@@ -93,21 +93,6 @@ internal static class ResultDocument
         StopReason.Memory => "memory",
         StopReason.Looping => "looping",
         _ => throw new System.Diagnostics.UnreachableException(),
-    };
-
-    private static JObject Node(NodeFacts node) => new()
-    {
-        ["hostName"] = node.HostName,
-        ["operatingSystem"] = node.OperatingSystem,
-        ["kernel"] = node.Kernel,
-        ["architecture"] = node.Architecture,
-        ["cpuLevel"] = node.CpuLevel,
-        ["cpuModel"] = node.CpuModel,
-        ["cores"] = node.Cores,
-        ["memoryBytes"] = node.MemoryBytes,
-        ["memoryLimitBytes"] = node.MemoryLimitBytes,
-        ["uid"] = node.Uid,
-        ["gid"] = node.Gid,
     };
 
     private static string? Resolved(ImageReference reference, ResolvedImage? resolved) => (reference, resolved) switch
