@@ -103,6 +103,7 @@ internal sealed class RuntimeProbe(IProbeChildren children, IReadOnlyDictionary<
     {
         List<Candidate> local = [];
         List<Candidate> remote = [];
+        HashSet<string> programs = new(StringComparer.Ordinal);
         IEnumerable<Candidate> candidates = site.Apptainer.Programs.Select(p => new Candidate(p, "profile"))
             .Concat(from name in Names
                     from directory in environment.GetValueOrDefault("PATH", "").Split(':')
@@ -119,7 +120,12 @@ internal sealed class RuntimeProbe(IProbeChildren children, IReadOnlyDictionary<
             switch (LocalPath.Resolve(candidate.Path, mounts))
             {
                 case LocalPath.Here here when !CvmfsPath.IsBelow(here.Path, site.Cvmfs.Root):
-                    local.Add(candidate);
+                    // /bin and /usr/bin, apptainer and singularity are often one and the same program.
+                    if (programs.Add(here.Path))
+                    {
+                        local.Add(candidate);
+                    }
+
                     break;
                 case LocalPath.Elsewhere elsewhere when !CvmfsPath.IsBelow(elsewhere.Path, site.Cvmfs.Root):
                     remote.Add(candidate);
