@@ -42,9 +42,9 @@ internal sealed class Composition : IDisposable
 
     internal RegistryClientFactory Clients { get; }
 
-    internal ImmutableArray<IRootfsStrategy> Strategies { get; }
+    internal ImmutableArray<IRootfsStrategy> Strategies { get; private init; }
 
-    internal ImmutableArray<ILauncher> Launchers { get; }
+    internal ImmutableArray<ILauncher> Launchers { get; private init; }
 
     internal HostProbe HostProbe { get; }
 
@@ -56,6 +56,10 @@ internal sealed class Composition : IDisposable
     internal HttpClient Http => _http.Value;
 
     internal static Composition Create(RunSettings settings) => new(settings, TimeProvider.System);
+
+    /// <summary>With other strategies and launchers than those of this build.</summary>
+    internal static Composition Of(RunSettings settings, ImmutableArray<IRootfsStrategy> strategies, ImmutableArray<ILauncher> launchers) =>
+        new(settings, TimeProvider.System) { Strategies = strategies, Launchers = launchers };
 
     internal IRootfsStrategy Strategy(string name) => Strategies.First(s => s.Name == name);
 

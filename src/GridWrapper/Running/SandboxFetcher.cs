@@ -11,9 +11,11 @@ namespace GridWrapper.Running;
 internal sealed class SandboxFetcher(HttpMessageInvoker http, TimeProvider time)
 {
     private const int Tries = 3;
-    private const long SizeLimitBytes = 4L << 30;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(10);
+
+    /// <summary>No user's code comes near it.</summary>
+    internal long SizeLimitBytes { get; init; } = 4L << 30;
 
     /// <summary>Makes sure that the tarball lies in <paramref name="jobDirectory"/>.</summary>
     /// <returns>Its path.</returns>
@@ -79,7 +81,7 @@ internal sealed class SandboxFetcher(HttpMessageInvoker http, TimeProvider time)
                 {
                     if (file.Length + n > SizeLimitBytes)
                     {
-                        throw new IOException($"the sandbox is larger than {SizeLimitBytes} bytes");
+                        throw Failed($"the sandbox {url} is larger than {SizeLimitBytes} bytes: large files are inputs, not code", PilotError.NoUserTarball, Blame.User);
                     }
 
                     await file.WriteAsync(buffer.AsMemory(0, n), limit.Token);
@@ -107,6 +109,6 @@ internal sealed class SandboxFetcher(HttpMessageInvoker http, TimeProvider time)
             Step = "fetch-sandbox",
             PilotErrorCode = pilotErrorCode,
             Message = message,
-            Retryable = pilotErrorCode == PilotError.NoUserTarball,
+            Retryable = blame == Blame.Server,
         });
 }
