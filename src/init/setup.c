@@ -15,7 +15,6 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/vfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,7 +29,6 @@ enum {
     RESOLVE_IN_ROOT = 16,
     ATTR_RDONLY = 1,
     AT_RECURSIVE_FLAG = 0x8000,
-    OVERLAY_MAGIC = 0x794c7630,
     MAX_LINKS = 40,
     MAX_LAYERS = 499, /* the kernel takes 500, and one is the scaffold */
     FILE_LIMIT = 1 << 20,
@@ -154,34 +152,30 @@ static int resolve(const char *path)
     return fd;
 }
 
-/* True where a name in the directory belongs to the new root, and not to something of the host that is mounted there. */
-static int is_ours(int directory)
+static int make_through(const char *path, int links);
+
+/* One missing component of a path: made, or, where a link of the image leads nowhere, what it leads to. */
+static int make_component(int parent, const char *path, size_t start, int links)
 {
-    struct stat st, root;
-    struct statfs fs;
-    return fstat(directory, &st) == 0 && stat("/root", &root) == 0 && st.st_dev == root.st_dev && fstatfs(directory, &fs) == 0 && fs.f_type == OVERLAY_MAGIC;
+    char link[4096], to[2 * 4096];
+    if (mkdirat(parent, path + start, 0755) == 0)
+        return resolve(path);
+    if (errno != EEXIST)
+        return -1;
+    ssize_t n = readlinkat(parent, path + start, link, sizeof link - 1);
+    if (n < 0)
+        return resolve(path); /* somebody else made it meanwhile */
+    if (links == 0)
+        return errno = ELOOP, -1;
+    link[n] = '\0';
+    snprintf(to, sizeof to, "%.*s%s", link[0] == '/' ? 0 : (int)start, path, link);
+    return make_through(to, links - 1);
 }
 
-/* Makes a directory; a link of the image that leads nowhere makes way for it. */
-static int make_directory(int parent, const char *name)
+static int make_through(const char *path, int links)
 {
-    char target[2];
-    if (mkdirat(parent, name, 0755) == 0)
-        return 0;
-    if (errno == EEXIST && readlinkat(parent, name, target, sizeof target) > 0 && is_ours(parent) && unlinkat(parent, name, 0) == 0)
-        return mkdirat(parent, name, 0755);
-    return errno == EEXIST ? 0 : -1;
-}
-
-/* A directory inside the new root, it and its parents made if missing where the root can be written. */
-static int directory(const char *path)
-{
-    static char part[4096];
-    int fd = resolve(path);
-    if (fd >= 0 || errno != ENOENT)
-        return fd;
-    size_t length = strlen(path);
-    if (length >= sizeof part)
+    char part[4096];
+    if (strlen(path) >= sizeof part)
         return errno = ENAMETOOLONG, -1;
     int parent = resolve("/");
     for (size_t at = 0; parent >= 0;) {
@@ -191,9 +185,9 @@ static int directory(const char *path)
             break;
         memcpy(part, path, end);
         part[end] = '\0';
-        fd = resolve(part);
-        if (fd < 0 && errno == ENOENT && make_directory(parent, part + at) == 0)
-            fd = resolve(part);
+        int fd = resolve(part);
+        if (fd < 0 && errno == ENOENT)
+            fd = make_component(parent, part, at, links);
         int error = errno;
         close(parent);
         errno = error;
@@ -201,6 +195,13 @@ static int directory(const char *path)
         at = end;
     }
     return parent;
+}
+
+/* A directory inside the new root, it and its parents made if missing where the root can be written. */
+static int directory(const char *path)
+{
+    int fd = resolve(path);
+    return fd >= 0 || errno != ENOENT ? fd : make_through(path, 8);
 }
 
 /* Splits at the last slash: the descriptor of the parent, made if missing, and the name. */

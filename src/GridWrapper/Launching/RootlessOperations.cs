@@ -131,7 +131,7 @@ internal static class RootlessOperations
 
     private static IEnumerable<string> OverlayOptions(LaunchRequest request)
     {
-        // Without it a directory of the image cannot be removed and made again: that needs an attribute on the writable layer.
+        // Without it a directory of the image cannot be removed and made again in a writable root: that needs an attribute on the upper layer.
         if (request.Rootfs.UserXattr || (request.Writable && request.Plan.Host.Namespaces.IsKnown(out Probing.NamespaceFacts facts) && facts.OverlayUserXattr.Works))
         {
             yield return "userxattr";

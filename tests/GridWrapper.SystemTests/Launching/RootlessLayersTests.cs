@@ -1,0 +1,94 @@
+using System.Runtime.Versioning;
+using GridWrapper.Launching;
+using GridWrapper.Planning;
+using GridWrapper.Probing;
+using GridWrapper.Images;
+using GridWrapper.Sites;
+using GridWrapper.Strategies;
+using Microsoft.Win32.SafeHandles;
+
+namespace GridWrapper.SystemTests.Launching;
+
+/// <summary>The launcher in this process: many layers, and sources that cannot be had.</summary>
+[SupportedOSPlatform("linux")]
+[TestFixture, Parallelizable(ParallelScope.Self), CancelAfter(240_000)]
+internal sealed class RootlessLayersTests
+{
+    private RootlessTestbed _testbed = null!;
+
+    [OneTimeSetUp]
+    public async Task SetUpAsync() => _testbed = await RootlessTestbed.CreateAsync();
+
+    [OneTimeTearDown]
+    public void TearDown() => _testbed?.Dispose();
+
+    [TestCase(1), TestCase(40), TestCase(200), TestCase(499)]
+    public async Task LayersStack(int count, CancellationToken ct)
+    {
+        ImmutableArray<string> layers = [.. Enumerable.Range(0, count).Select(i => i == 0 ? _testbed.NewImage() : Layer(i))];
+        (RunResult result, string output) = await RunAsync(Request([.. layers.Reverse()], "set -- /layers/*; echo $#; cat /top; grep ' / / ' /proc/self/mountinfo"), ct);
+        string[] lines = output.Split('\n');
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(result.ExitCode, Is.Zero);
+            Assert.That(lines[0], Is.EqualTo(Math.Max(count - 1, 1).ToString(CultureInfo.InvariantCulture)));
+            Assert.That(count == 1 || lines[1] == (count - 1).ToString(CultureInfo.InvariantCulture), lines[1]);
+            Assert.That(output.Split("l/").Length - 1, Is.GreaterThanOrEqualTo(count));
+        }
+    }
+
+    [Test]
+    public void AMissingSourceIsABindFailure(CancellationToken ct)
+    {
+        LaunchRequest request = Request([_testbed.Image], "exit 0") with { Binds = [new BindMount("/no/such/source", "/x", ReadOnly: false, Optional: false)] };
+        Diagnostics.GridWrapperException e = Assert.ThrowsAsync<Diagnostics.GridWrapperException>(() => RunAsync(request, ct));
+        Assert.That((e.Failure.PilotErrorCode, e.Failure.Errno, e.Failure.Blame), Is.EqualTo((Diagnostics.PilotError.ContainerBindFailure, "ENOENT", Diagnostics.Blame.Site)));
+    }
+
+    [Test]
+    public async Task AMissingOptionalSourceIsPassedOver(CancellationToken ct)
+    {
+        LaunchRequest request = Request([_testbed.Image], "ls /x; exit 3") with { Binds = [new BindMount("/no/such/source", "/x", ReadOnly: true, Optional: true)] };
+        Assert.That((await RunAsync(request, ct)).Result.ExitCode, Is.EqualTo(3));
+    }
+
+    private string Layer(int number)
+    {
+        string path = _testbed.NewDirectory();
+        Directory.CreateDirectory(Path.Combine(path, "layers"));
+        File.WriteAllText(Path.Combine(path, "layers", number.ToString(CultureInfo.InvariantCulture)), "");
+        File.WriteAllText(Path.Combine(path, "top"), string.Create(CultureInfo.InvariantCulture, $"{number}\n"));
+        return path;
+    }
+
+    private LaunchRequest Request(ImmutableArray<string> layers, string script) => new()
+    {
+        Rootfs = new Rootfs { Strategy = "directory", LowerDirectories = layers, Config = new ImageConfig { Platform = new Platform("linux", "amd64") } },
+        Plan = new PlanInput
+        {
+            Site = new SiteProfile { Name = "test" },
+            Host = new HostFacts
+            {
+                Node = new NodeFacts
+                {
+                    HostName = "", OperatingSystem = "", Kernel = "", Architecture = "amd64", CpuLevel = "", CpuModel = "", Cores = 1, MemoryBytes = 0,
+                    Uid = Linux.Libc.GetUid(), Gid = Linux.Libc.GetGid(),
+                },
+            },
+            Image = new ImageFacts { Reference = new ImageReference.AtPath("/image") },
+            CacheDirectory = _testbed.Cache,
+        },
+        Command = ["/bin/sh", "-c", script],
+        JobDirectory = _testbed.NewDirectory(),
+        ScratchDirectory = _testbed.NewDirectory(),
+    };
+
+    private async Task<(RunResult Result, string Output)> RunAsync(LaunchRequest request, CancellationToken ct)
+    {
+        string output = request.JobDirectory + ".out";
+        using SafeFileHandle stdout = File.OpenHandle(output, FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
+        RootlessLauncher launcher = new(_testbed.NewDirectory());
+        RunResult result = await launcher.RunAsync(launcher.Build(request), new RunControl { Grace = TimeSpan.FromSeconds(1), Stop = new StopSource(), StandardOutput = stdout }, ct);
+        return (result, await File.ReadAllTextAsync(output, ct));
+    }
+}
