@@ -28,7 +28,7 @@ internal sealed partial class CvmfsTests : EndToEndFixture
             Assert.That((string?)area.Result["image"]!["verified"], Is.EqualTo("verified"));
             Assert.That((string?)area.Result["image"]!["configDigest"], Is.EqualTo(Testbed.ConfigDigest));
             Assert.That(fetched, Is.All.EqualTo(Testbed.ConfigDigest));
-            Assert.That(Directory.Exists(Path.Combine(area.Cache, "layers")) ? Directory.GetFileSystemEntries(Path.Combine(area.Cache, "layers")) : [], Is.Empty);
+            Assert.That(Directory.GetFiles(area.Cache, "*", SearchOption.AllDirectories).Where(f => !f.Contains("/locks/", StringComparison.Ordinal)), Is.Empty);
         }
     }
 
@@ -132,6 +132,8 @@ internal sealed partial class CvmfsTests : EndToEndFixture
         Directory.CreateDirectory(Path.Combine(repository, "logDir"));
         File.WriteAllText(Path.Combine(repository, "logDir/lastUpdate"), "2026-11-01 12:00:00 | publisher | 1793534400\n");
         Tool.Run("/bin/cp", "-a", Testbed.ReadableTree, flat);
+        string scripts = Directory.CreateDirectory(Path.Combine(flat, ".singularity.d/env")).FullName;
+        File.WriteAllText(Path.Combine(scripts, "10-docker2singularity.sh"), "#!/bin/sh\nexport PATH=\"/usr/local/bin:/bin\"\nexport TESTBED_IMAGE=\"${TESTBED_IMAGE:-\"busybox\"}\"\n");
         string link = Path.Combine(repository, name);
         Directory.CreateDirectory(Path.GetDirectoryName(link)!);
         File.CreateSymbolicLink(link, string.Concat(Enumerable.Repeat("../", name.Count(c => c == '/'))) + $".flat/{hex[..2]}/{hex}");

@@ -68,12 +68,12 @@ internal sealed partial class FootprintTests : EndToEndFixture
     {
         Area area = NewArea();
         Outcome outcome = await area.RunAsync(ct, "exec", Testbed.ReadableTree, "--", "/bin/sh", "-c",
-            "touch /tmp/mark /var/tmp/mark /dev/shm/mark; ls /tmp; ps | wc -l; touch /data/x 2>&1 | sed 's/.*: //'; (sleep 1000 &) ; id -u");
+            "touch /tmp/mark /var/tmp/mark /dev/shm/mark; ls /tmp/mark; ps | wc -l; touch /data/x 2>&1 | sed 's/.*: //'; (sleep 1000 &) ; id -u");
         string[] lines = outcome.Stdout.TrimEnd('\n').Split('\n');
         using (Assert.EnterMultipleScope())
         {
             Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
-            Assert.That(lines[0], Is.EqualTo("mark"));
+            Assert.That(lines[0], Is.EqualTo("/tmp/mark"));
             Assert.That(int.Parse(lines[1]), Is.LessThan(10), "processes of the host are seen");
             Assert.That(lines[2], Is.EqualTo("Read-only file system"));
             Assert.That(lines[3], Is.EqualTo($"{area.Uid}"));

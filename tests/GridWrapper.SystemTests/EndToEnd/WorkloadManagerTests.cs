@@ -221,7 +221,7 @@ internal sealed class WorkloadManagerTests : EndToEndFixture
 
     private long AddJob(LoopbackWorkloadManager server, string exec)
     {
-        TestJob job = new() { PandaId = _nextJob++, Exec = exec, Image = Testbed.ReadableTree };
+        TestJob job = new() { PandaId = _nextJob++, Exec = exec };
         server.AddJob(job.Json);
         return job.PandaId;
     }
