@@ -49,12 +49,12 @@ internal static class ExecCommand
         return outcome switch
         {
             { Failure: { } failure } => ErrorReport.Print(failure),
-            { Result: { } result } => Ended(result),
+            { Result: { } result } => Ended(result, words.IsEmpty ? "the image's own command" : Quoted.Text(words[0])),
             _ => throw new System.Diagnostics.UnreachableException(),
         };
     }
 
-    private static int Ended(RunResult result)
+    private static int Ended(RunResult result, string command)
     {
         if (result.StopReason == StopReason.Timeout)
         {
@@ -63,7 +63,14 @@ internal static class ExecCommand
 
         if (result.ExecErrno is { } errno)
         {
-            Console.Error.WriteLine($"gridwrap: image: the command could not be executed in the image: {errno} [step=exec errno={errno} pilot={PilotError.PayloadExecutionFailure}]");
+            string why = errno switch
+            {
+                "ENOENT" => "it is not there, or its interpreter is not",
+                "EACCES" => "it is not a file that may be executed",
+                "ENOEXEC" => "it is no program of this machine's kind",
+                _ => "the kernel refused it",
+            };
+            Console.Error.WriteLine($"gridwrap: image: {command} could not be executed in the image: {why} [step=exec errno={errno} pilot={PilotError.PayloadExecutionFailure}]");
         }
 
         return result.ExitCode;

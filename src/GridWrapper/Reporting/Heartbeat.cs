@@ -16,6 +16,7 @@ internal sealed class Heartbeat : IAsyncDisposable
     private readonly IWorkloadManager _manager;
     private readonly HeartbeatOptions _options;
     private readonly CancellationTokenSource _end = new();
+    private readonly TaskCompletionSource _firstBeat = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _lastSuccess;
     private volatile bool _debug;
     private Task _loop = Task.CompletedTask;
@@ -36,6 +37,9 @@ internal sealed class Heartbeat : IAsyncDisposable
 
     /// <summary>Accepted updates so far.</summary>
     internal int Accepted { get; private set; }
+
+    /// <summary>Ends when the first update was answered or given up.</summary>
+    internal Task FirstBeat => _firstBeat.Task;
 
     /// <summary>Sends "running" now and from then on at each interval, until disposed.</summary>
     internal void Start() => _loop = Task.Run(() => LoopAsync(_end.Token));
@@ -64,6 +68,7 @@ internal sealed class Heartbeat : IAsyncDisposable
             while (!KilledByServer && !ServerIsDone)
             {
                 await BeatAsync(ct);
+                _ = _firstBeat.TrySetResult();
                 if (_options.Time.GetElapsedTime(_lastSuccess) >= _options.LostAfter)
                 {
                     Log.Error("no update was accepted for {Seconds} s; the payload is stopped", _options.LostAfter.TotalSeconds);
@@ -77,6 +82,10 @@ internal sealed class Heartbeat : IAsyncDisposable
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
             Log.Debug("heartbeat ended");
+        }
+        finally
+        {
+            _ = _firstBeat.TrySetResult();
         }
     }
 

@@ -13,6 +13,9 @@ internal sealed class ReportLink : IAsyncDisposable
 {
     private static readonly Logger Log = LogManager.GetCurrentClassLogger();
 
+    /// <summary>A payload of a moment ends while "running" is on its way: the server gets that long to hear of it before the final state.</summary>
+    private static readonly TimeSpan FirstBeatPatience = TimeSpan.FromSeconds(3);
+
     private readonly IWorkloadManager _manager;
     private readonly string _server;
     private readonly JobIdentity? _identity;
@@ -106,6 +109,7 @@ internal sealed class ReportLink : IAsyncDisposable
         if (_heartbeat is { } heartbeat && !_heartbeatStopped)
         {
             _heartbeatStopped = true;
+            await Task.WhenAny(heartbeat.FirstBeat, Task.Delay(FirstBeatPatience, _time));
             await heartbeat.DisposeAsync();
             _killedByServer = heartbeat.KilledByServer;
             _updates += heartbeat.Accepted;

@@ -40,7 +40,7 @@ internal sealed class Area
     internal string Program { get; init; } = Testbed.Program;
 
     /// <summary>A command that enters another world and executes what follows as this area's user there; null: setpriv on this machine.</summary>
-    internal string[]? Entrance { get; init; }
+    internal string[]? Entrance { get; set; }
 
     internal JObject Result => ReadJson("gridwrap-result.json");
 

@@ -26,11 +26,10 @@ internal sealed class ImageFormsTests : EndToEndFixture
     public async Task The_payload_sees_the_images_tree(string reference, CancellationToken ct)
     {
         Area area = NewArea();
-        Outcome outcome = await area.RunAsync(ct, "exec", await NameAsync(area, reference), "--", "/bin/sh", "-c", Listing);
+        Outcome outcome = await area.RunAsync(ct, "exec", Name(reference), "--", "/bin/sh", "-c", Listing);
         Assert.That((outcome.ExitCode, outcome.Stderr), Is.EqualTo((0, "")), outcome.ToString());
-        bool asPacked = reference == "{tree}";
         string[] found = [.. outcome.Stdout.TrimEnd('\n').Split('\n').Order(StringComparer.Ordinal)];
-        Assert.That(found, Is.EqualTo(Expected(asPacked)));
+        Assert.That(found, Is.EqualTo(Expected(reference == "{tree}" ? ForEverybody : UnderOneUid)));
     }
 
     [Test]
@@ -94,33 +93,21 @@ internal sealed class ImageFormsTests : EndToEndFixture
         return new DirectoryInfo(blobs).GetFiles().MaxBy(f => f.Length)!.Name;
     }
 
-    /// <summary>The tree in image.sh's directory belongs to another user: this one gets a copy.</summary>
-    private static async Task<string> NameAsync(Area area, string reference)
-    {
-        string tree = Path.Combine(area.Root, "tree");
-        if (reference == "{tree}")
-        {
-            await Tool.RunAsync("/bin/cp", "-a", Path.Combine(Testbed.Image, "rootfs"), tree);
-            await Tool.RunAsync("/bin/chown", "-Rh", $"{area.Uid}:{area.Uid}", tree);
-        }
+    private static string Name(string reference) => reference
+        .Replace("{registry}", Testbed.Repository, StringComparison.Ordinal).Replace("{image}", Testbed.Image, StringComparison.Ordinal).Replace("{tree}", Testbed.ReadableTree, StringComparison.Ordinal)
+        .Replace("{digest}", Testbed.Digests["zstd"], StringComparison.Ordinal).Replace("{latest}", Testbed.Digests["latest"], StringComparison.Ordinal);
 
-        return reference.Replace("{registry}", Testbed.Repository, StringComparison.Ordinal).Replace("{image}", Testbed.Image, StringComparison.Ordinal)
-            .Replace("{digest}", Testbed.Digests["zstd"], StringComparison.Ordinal).Replace("{latest}", Testbed.Digests["latest"], StringComparison.Ordinal).Replace("{tree}", tree, StringComparison.Ordinal);
-    }
-
-    private static string[] Expected(bool asPacked) =>
+    private static string[] Expected(Func<char, int, int> mode) =>
     [
         .. File.ReadAllText(Path.Combine(Testbed.Image, "expected")).TrimEnd('\n').Split('\n')
             .Where(line => Places.Contains(line.Split(' ', 5)[4].Split('/', ' ')[0]))
-            .Select(line => asPacked ? line : UnderOneUid(line))
+            .Select(line => $"{line[0]} {Convert.ToString(mode(line[0], Convert.ToInt32(line[2..6], 8)), 8).PadLeft(4, '0')}{line[6..]}")
             .Order(StringComparer.Ordinal),
     ];
 
     /// <summary>What a single uid can own: no setuid and setgid, directories that their owner can use, files that he can read.</summary>
-    private static string UnderOneUid(string line)
-    {
-        int mode = Convert.ToInt32(line[2..6], 8);
-        mode = line[0] switch { 'd' => (mode & 0x3FF) | 0x1C0, 'f' => (mode & 0x1FF) | 0x100, _ => mode };
-        return $"{line[0]} {Convert.ToString(mode, 8).PadLeft(4, '0')}{line[6..]}";
-    }
+    private static int UnderOneUid(char kind, int mode) => kind switch { 'd' => (mode & 0x3FF) | 0x1C0, 'f' => (mode & 0x1FF) | 0x100, _ => mode };
+
+    /// <summary>The modes of Testbed.ReadableTree: chmod a+rX without setuid and setgid.</summary>
+    private static int ForEverybody(char kind, int mode) => kind == 'l' ? mode : (mode & 0x3FF) | (kind == 'd' || (mode & 0x49) != 0 ? 0x16D : 0x124);
 }

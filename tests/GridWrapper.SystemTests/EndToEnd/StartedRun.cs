@@ -28,6 +28,8 @@ internal sealed class StartedRun : IDisposable
         _process.StandardInput.Close();
     }
 
+    internal int Id => _process.Id;
+
     public void Dispose() => _process.Dispose();
 
     internal void Signal(string name) => Tool.Run("/bin/kill", $"-{name}", _process.Id.ToString());

@@ -66,7 +66,7 @@ public sealed class Testbed
         string tags = await Tool.RunAsync(Script("image.sh"), Image, "--push", Repository, "--owner", "12345");
         await Tool.RunAsync(Script("image.sh"), Image, "--push", GuardedRepository, "--owner", "12345", "--creds", $"{User}:{Password}");
         await Tool.RunAsync("/bin/cp", "-a", Path.Combine(Image, "rootfs"), ReadableTree);
-        await Tool.RunAsync("/bin/chmod", "-R", "u-s,g-s,a+rX", ReadableTree);
+        await Tool.RunAsync("/bin/chmod", "-R", "ug-s,a+rX", ReadableTree);
         await Tool.RunAsync("/bin/chown", "-Rh", "0:0", ReadableTree);
         Digests = tags.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')).ToImmutableDictionary(words => words[0], words => words[1]);
     }
