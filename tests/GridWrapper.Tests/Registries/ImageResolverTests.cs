@@ -73,7 +73,7 @@ internal sealed class ImageResolverTests
         await using var registry = new FakeRegistry();
         TestImage.Small().PutInto(registry);
         registry.Special["/v2/"] = answer;
-        Probing.NodeFacts node = TestImage.Node;
+        GridWrapper.Probing.NodeFacts node = TestImage.Node;
         var site = TestImage.Site with { Registries = TestImage.Site.Registries with { StallSeconds = 0.2 } };
 
         GridWrapperException fault = Assert.ThrowsAsync<GridWrapperException>(() => new ImageResolver(TestImage.Clients()).ResolveAsync(TestImage.Reference(registry), site, node, ct))!;

@@ -1,6 +1,5 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Images;
-using GridWrapper.Layers;
 using GridWrapper.Registries;
 using GridWrapper.Sites;
 using GridWrapper.Tests.Layers;

@@ -36,7 +36,7 @@ internal sealed class ScriptedManager(Func<JobUpdate, UpdateAnswer> answer) : IW
         {
             return Task.FromResult(answer(update));
         }
-        catch (Exception e) when (e is Diagnostics.GridWrapperException or OperationCanceledException)
+        catch (Exception e) when (e is GridWrapper.Diagnostics.GridWrapperException or OperationCanceledException)
         {
             return Task.FromException<UpdateAnswer>(e);
         }

@@ -1,5 +1,4 @@
 using GridWrapper.Diagnostics;
-using GridWrapper.Jobs;
 using GridWrapper.Launching;
 using GridWrapper.Reporting;
 using GridWrapper.Running;

@@ -51,7 +51,7 @@ public class JobPayloadTests
         RunSettings settings = scratch.Settings with
         {
             Site = new SiteProfile { Name = "t", Environment = new EnvironmentPolicy { Pass = ["LANG", "MY_*"], Set = ImmutableDictionary<string, string>.Empty.Add("SET", "1") } },
-            Environment = new() { ["LANG"] = "C", ["MY_A"] = "a", ["OTHER"] = "o", ["PANDA_AUTH_TOKEN"] = "secret" },
+            Environment = new Dictionary<string, string> { ["LANG"] = "C", ["MY_A"] = "a", ["OTHER"] = "o", ["PANDA_AUTH_TOKEN"] = "secret" },
             PayloadEnvironment = [new("SET", "2")],
         };
         LaunchRequest request = Compose(settings, RunningScratch.Request() with { PandaId = 42, TaskId = 3, Attempt = 1, CoreCount = 8 });
@@ -68,7 +68,7 @@ public class JobPayloadTests
         RunSettings settings = scratch.Settings with
         {
             Site = new SiteProfile { Name = "t", Environment = new EnvironmentPolicy { Pass = ["*"] } },
-            Environment = new() { ["PANDA_AUTH_TOKEN"] = "s", ["OIDC_AUTH_TOKEN"] = "s", ["BEARER_TOKEN"] = "s", ["PLAIN"] = "p" },
+            Environment = new Dictionary<string, string> { ["PANDA_AUTH_TOKEN"] = "s", ["OIDC_AUTH_TOKEN"] = "s", ["BEARER_TOKEN"] = "s", ["PLAIN"] = "p" },
         };
         Assert.That(Compose(settings, RunningScratch.Request()).Environment.Keys, Is.EqualTo(new[] { "ATHENA_CORE_NUMBER", "PLAIN" }));
     }
@@ -100,7 +100,7 @@ public class JobPayloadTests
         RunSettings settings = scratch.Settings with
         {
             Site = new SiteProfile { Name = "t", Environment = new EnvironmentPolicy { GiveProxy = true } },
-            Environment = new() { ["X509_USER_PROXY"] = proxy, ["X509_CERT_DIR"] = "/certificates" },
+            Environment = new Dictionary<string, string> { ["X509_USER_PROXY"] = proxy, ["X509_CERT_DIR"] = "/certificates" },
         };
         JobPayload payload = new(settings, RunningScratch.Request());
         payload.PrepareFiles();
@@ -125,7 +125,7 @@ public class JobPayloadTests
         RunSettings settings = scratch.Settings with
         {
             Site = new SiteProfile { Name = "t", Environment = new EnvironmentPolicy { GiveProxy = true } },
-            Environment = new() { ["X509_USER_PROXY"] = "/nowhere/proxy" },
+            Environment = new Dictionary<string, string> { ["X509_USER_PROXY"] = "/nowhere/proxy" },
         };
         Assert.That(
             new JobPayload(settings, RunningScratch.Request()).PrepareFiles,

@@ -25,7 +25,7 @@ internal sealed class RunningScratch : IDisposable
         Site = new SiteProfile { Name = "test" },
         CacheDirectory = Cache,
         WorkDirectory = Job,
-        Environment = [],
+        Environment = new Dictionary<string, string>(),
     };
 
     internal static JobRequest Request(string exec = "true") => new() { Image = new ImageReference.InRegistry("docker.io", "library/demo", "1", null), Exec = exec };
