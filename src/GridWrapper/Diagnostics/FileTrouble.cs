@@ -2,7 +2,7 @@ using GridWrapper.Linux;
 
 namespace GridWrapper.Diagnostics;
 
-/// <summary>Says in words why a file operation of the base library failed. Its own messages are resource keys in the published program (UseSystemResourceKeys).</summary>
+/// <summary>Says in words why a file operation of the base library failed. Its own messages differ from runtime to runtime and repeat the path.</summary>
 internal static class FileTrouble
 {
     /// <summary>"ENOENT (no such file or directory)" and the like; the type's name where nothing better is known.</summary>

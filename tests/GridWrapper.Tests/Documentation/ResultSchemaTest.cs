@@ -14,7 +14,7 @@ public sealed class ResultSchemaTest
           "schemaVersion": 1,
           "gridwrapVersion": "0.1.0",
           "node": { "hostName": "wn1", "operatingSystem": "AlmaLinux 9", "kernel": "5.14", "architecture": "amd64", "cpuLevel": "x86-64-v3", "cpuModel": "x", "cores": 8,
-                    "memoryBytes": 1, "memoryLimitBytes": null, "uid": 1000, "gid": 1000 },
+                    "memoryBytes": 1, "memoryLimitBytes": null, "uid": 1000, "gid": 1000, "userName": null },
           "job": { "pandaId": 42, "taskId": null, "attempt": 1 },
           "image": { "reference": "docker://docker.io/library/alpine:3.20", "resolved": null, "manifestDigest": "{{Digest}}", "configDigest": null, "platform": "linux/amd64",
                      "verified": "verified", "layers": [{ "digest": "{{Digest}}", "sizeBytes": 5, "source": "registry" }] },

@@ -94,7 +94,7 @@ public sealed class SiteProfileReaderTest
         Assert.That(faults.Select(f => f.ToString()), Is.EqualTo(new[] { fault }));
     }
 
-    [TestCase("", "not valid JSON")]
+    [TestCase("", "it is empty")]
     [TestCase("{ \"name\": \"x\" ", "not valid JSON")]
     [TestCase("{ \"name\": \"x\" } { }", "not valid JSON: Additional text encountered after finished reading JSON content: {")]
     [TestCase("{ \"name\": \"x\", \"name\": \"y\" }", "not valid JSON: Property with the name 'name' already exists")]

@@ -70,7 +70,7 @@ internal sealed class LayeredStrategyTests
     private static IEnumerable<TestCaseData> BlobFaults()
     {
         static TestCaseData Case(string name, Blame blame, string text, Func<byte[], Answer> answer) => new TestCaseData(blame, text, answer).SetName("Blob_" + name);
-        yield return Case("missing", Blame.User, "404", _ => new Answer { Status = 404 });
+        yield return Case("missing", Blame.Registry, "404", _ => new Answer { Status = 404 });
         yield return Case("truncated", Blame.Registry, "broke", b => new Answer { Body = b[..^10], Length = b.Length });
         yield return Case("truncated_without_length", Blame.Registry, "only", b => new Answer { Body = b[..^10], Length = -1 });
         yield return Case("too_long_without_length", Blame.Registry, "more than", b => new Answer { Body = [.. b, 1], Length = -1 });
