@@ -10,7 +10,7 @@ namespace GridWrapper.Tests.Commands;
 [Parallelizable(ParallelScope.All)]
 public class SettingsReaderTests
 {
-    private const string Unset = "";
+    private const string Unset = "(unset)";
 
     private static RunSettings Read(Dictionary<string, string> environment, string? profile, params (OptionSpec Option, string Value)[] given)
     {
