@@ -58,7 +58,7 @@ public class SettingsReaderTests
     [TestCase(Unset, "wlcg-cvmfs", "wlcg-cvmfs")]
     [TestCase(Unset, Unset, "default")]
     public void Site(string option, string variable, string expected) =>
-        Assert.That(Read(Environment(("GRIDWRAP_SITE", variable)), null, Given(GlobalOptions.Site, option)).Site.Name, Is.EqualTo(expected));
+        Assert.That(Read(Environment(("GRIDWRAP_SITE", variable), ("HOME", "/home/tester")), null, Given(GlobalOptions.Site, option)).Site.Name, Is.EqualTo(expected));
 
     [TestCase("/ours", "/theirs", "/profile", "/ours")]
     [TestCase(Unset, "/theirs/", "/profile", "/theirs")]
