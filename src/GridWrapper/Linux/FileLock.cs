@@ -40,6 +40,36 @@ internal sealed class FileLock : IDisposable
         }
     }
 
+    /// <summary>The lock of a file that its holder removes at the end; null while somebody holds it. To be used with <see cref="TryAcquire"/> alone.</summary>
+    internal static FileLock? TryAcquire(string path)
+    {
+        while (true)
+        {
+            SafeFileHandle file = Open(path);
+            if (!TryLock(file, path))
+            {
+                file.Dispose();
+                return null;
+            }
+
+            if (IsStill(file, path))
+            {
+                return new FileLock(file);
+            }
+
+            // It was removed, and perhaps made again, between opening and locking.
+            file.Dispose();
+        }
+    }
+
+    private static bool IsStill(SafeFileHandle file, string path)
+    {
+        using SafeFileHandle parent = At.OpenDirectory(Path.GetDirectoryName(path)!);
+        return At.Stat(file, [], out FileStat held) == 0
+            && At.Stat(parent, Encoding.UTF8.GetBytes(Path.GetFileName(path)), out FileStat named) == 0
+            && (held.Device, held.Inode) == (named.Device, named.Inode);
+    }
+
     private static unsafe SafeFileHandle Open(string path)
     {
         using var strings = new NativeStrings();

@@ -25,6 +25,10 @@ internal static class SandboxArchive
                 await PlaceAsync(entry, directory, ct);
             }
         }
+        catch (IOException e) when (FileTrouble.ErrnoName(e) is "ENOSPC" or "EDQUOT")
+        {
+            throw new GridWrapperException(JobFailure.WorkDirectory(directory, e), e);
+        }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or FormatException)
         {
             throw Bad($"the sandbox {Path.GetFileName(file)} cannot be unpacked{(entryName.Length > 0 ? $" at '{entryName}'" : "")}: {Trouble(e)}");
@@ -33,7 +37,7 @@ internal static class SandboxArchive
 
     private static string Trouble(Exception e) => e is InvalidDataException or FormatException
         ? $"it is no tar file in gzip, or it is damaged ({e.Message.TrimEnd('.')})"
-        : FileTrouble.Describe(e);
+        : e is EndOfStreamException ? "it is damaged: it ends in the middle of a file" : FileTrouble.Describe(e);
 
     private static async Task PlaceAsync(TarEntry entry, string directory, CancellationToken ct)
     {

@@ -1,16 +1,25 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Linux;
+using NLog;
 
 namespace GridWrapper.Running;
 
 /// <summary>
-/// Private disk space of one run, below the cache, shown to the payload as /tmp. Removed at the end; what a killed run left behind
-/// is removed by the next one, which sees that its owner is gone.
+/// Private disk space of one run, below the cache, shown to the payload as /tmp. Removed at the end; what a killed run left behind is removed by the next
+/// one. Whether a run lives is told by the lock that it holds, not by its process number: containers that share a cache have numbers of their own.
 /// </summary>
 internal sealed class ScratchDirectory : IDisposable
 {
     private const string Prefix = "run-";
+    private const string LockSuffix = ".lock";
+    private const int MostNames = 1000;
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
-    private ScratchDirectory(string path) => Path = path;
+    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+
+    private readonly FileLock _held;
+
+    private ScratchDirectory(string path, FileLock held) => (Path, _held) = (path, held);
 
     /// <summary>Absolute path, mode 0700, empty.</summary>
     internal string Path { get; }
@@ -22,23 +31,62 @@ internal sealed class ScratchDirectory : IDisposable
     /// <exception cref="IOException">The cache is not writable or full.</exception>
     internal static ScratchDirectory Create(string cacheDirectory)
     {
-        string path = Name(cacheDirectory);
-        string parent = System.IO.Path.GetDirectoryName(path)!;
-        Directory.CreateDirectory(parent, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        foreach (string left in Directory.EnumerateDirectories(parent, Prefix + "*"))
+        string first = Name(cacheDirectory);
+        string parent = System.IO.Path.GetDirectoryName(first)!;
+        Directory.CreateDirectory(parent, OwnerOnly);
+        Sweep(parent);
+        for (int i = 0; i < MostNames; i++)
         {
-            if (left == path || IsOrphan(left))
+            string path = i == 0 ? first : string.Create(CultureInfo.InvariantCulture, $"{first}-{i}");
+            if (FileLock.TryAcquire(path + LockSuffix) is not { } held)
             {
-                TreeRemover.Remove(left);
+                continue;
+            }
+
+            try
+            {
+                TreeRemover.Remove(path);
+                Directory.CreateDirectory(path, OwnerOnly);
+                return new ScratchDirectory(path, held);
+            }
+            catch
+            {
+                held.Dispose();
+                throw;
             }
         }
 
-        Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        return new ScratchDirectory(path);
+        throw new IOException($"{first} is in use, and so are {MostNames} names like it");
     }
 
-    public void Dispose() => TreeRemover.Remove(Path);
+    public void Dispose()
+    {
+        using (_held)
+        {
+            TreeRemover.Remove(Path);
+            File.Delete(Path + LockSuffix);
+        }
+    }
 
-    private static bool IsOrphan(string path) =>
-        int.TryParse(System.IO.Path.GetFileName(path)[Prefix.Length..], CultureInfo.InvariantCulture, out int owner) && !Directory.Exists($"/proc/{owner}");
+    /// <summary>Removes what nobody holds. What resists is left to somebody else: it must not keep this run from running.</summary>
+    private static void Sweep(string parent)
+    {
+        foreach (string left in Directory.GetFileSystemEntries(parent, Prefix + "*"))
+        {
+            string path = left.EndsWith(LockSuffix, StringComparison.Ordinal) ? left[..^LockSuffix.Length] : left;
+            try
+            {
+                using FileLock? held = FileLock.TryAcquire(path + LockSuffix);
+                if (held is not null)
+                {
+                    TreeRemover.Remove(path);
+                    File.Delete(path + LockSuffix);
+                }
+            }
+            catch (IOException e)
+            {
+                Log.Info("the scratch directory {Path} of a dead run cannot be removed: {Trouble}", path, FileTrouble.Describe(e));
+            }
+        }
+    }
 }

@@ -1,3 +1,4 @@
+using GridWrapper.Linux;
 using GridWrapper.Running;
 
 namespace GridWrapper.Tests.Running;
@@ -6,7 +7,6 @@ namespace GridWrapper.Tests.Running;
 [Parallelizable(ParallelScope.All)]
 public class ScratchDirectoryTests
 {
-    /// <summary>No process has it: the kernel's largest is 4194304.</summary>
     private const string Dead = "run-99999999";
 
     [Test]
@@ -26,18 +26,57 @@ public class ScratchDirectoryTests
     }
 
     [Test]
-    public void What_dead_runs_left_is_removed_and_what_lives_stays()
+    public void What_dead_runs_left_is_removed_and_what_is_held_stays()
     {
         using RunningScratch scratch = new();
         string parent = Path.Combine(scratch.Cache, "scratch");
-        foreach (string name in new[] { Dead + "/deep/er", "run-1", "run-word", "something" })
+        foreach (string name in new[] { Dead + "/deep/er", "run-1", "run-2", "something" })
         {
             Directory.CreateDirectory(Path.Combine(parent, name));
         }
 
+        File.WriteAllText(Path.Combine(parent, "run-3.lock"), "");
+        using FileLock held = FileLock.TryAcquire(Path.Combine(parent, "run-2.lock"))!;
         using ScratchDirectory directory = ScratchDirectory.Create(scratch.Cache);
+        string own = Path.GetFileName(directory.Path);
         Assert.That(
-            Directory.GetDirectories(parent).Select(Path.GetFileName), Is.EquivalentTo(new[] { Path.GetFileName(directory.Path), "run-1", "run-word", "something" }));
+            Directory.GetFileSystemEntries(parent).Select(Path.GetFileName), Is.EquivalentTo(new[] { own, own + ".lock", "run-2", "run-2.lock", "something" }));
+    }
+
+    /// <summary>Another container's run may have the same process number.</summary>
+    [Test]
+    public void Two_runs_with_one_number_do_not_share()
+    {
+        using RunningScratch scratch = new();
+        using ScratchDirectory first = ScratchDirectory.Create(scratch.Cache);
+        File.WriteAllText(Path.Combine(first.Path, "file"), "x");
+        string other;
+        using (ScratchDirectory second = ScratchDirectory.Create(scratch.Cache))
+        {
+            other = second.Path;
+            Assert.That((other == first.Path, Directory.Exists(other)), Is.EqualTo((false, true)));
+        }
+
+        Assert.That((File.Exists(Path.Combine(first.Path, "file")), Directory.Exists(other)), Is.EqualTo((true, false)));
+    }
+
+    [Test]
+    [CancelAfter(60_000)]
+    public async Task Many_at_once_get_one_each()
+    {
+        using RunningScratch scratch = new();
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() =>
+        {
+            for (int i = 0; i < 40; i++)
+            {
+                using ScratchDirectory directory = ScratchDirectory.Create(scratch.Cache);
+                string file = Path.Combine(directory.Path, "mine");
+                Assert.That(File.Exists(file), Is.False);
+                File.WriteAllText(file, "x");
+                Assert.That(Directory.GetFiles(directory.Path), Is.EqualTo(new[] { file }));
+            }
+        })));
+        Assert.That(Directory.GetFileSystemEntries(Path.Combine(scratch.Cache, "scratch")), Is.Empty);
     }
 
     [Test]
