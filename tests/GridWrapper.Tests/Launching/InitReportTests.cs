@@ -1,5 +1,6 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Launching;
+using GridWrapper.Linux;
 
 namespace GridWrapper.Tests.Launching;
 
@@ -60,7 +61,7 @@ internal sealed class InitReportTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(failure.PilotErrorCode, Is.EqualTo(typeof(PilotError).GetField(code, System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.NonPublic)!.GetRawConstantValue()));
-            Assert.That((failure.Blame, failure.Phase, failure.Errno), Is.EqualTo((blame, Phase.Launch, Linux.Errno.Name(errno))));
+            Assert.That((failure.Blame, failure.Phase, failure.Errno), Is.EqualTo((blame, Phase.Launch, Errno.Name(errno))));
             Assert.That(failure.Retryable, Is.EqualTo(blame != Blame.User));
             Assert.That(failure.Message, Does.Contain(text));
         }
@@ -75,7 +76,7 @@ internal sealed class InitReportTests
 
     [Test]
     public void WhatNeverAnswersIsASiteProblem() => Assert.That(
-        ((string?[])[RootlessFailure.SetupHung(TimeSpan.FromSeconds(60), 7).Errno, RootlessFailure.Vanished(137).Message, RootlessFailure.NotStarted(new Linux.LinuxException("posix_spawn", "x", 1)).Errno]),
+        ((string?[])[RootlessFailure.SetupHung(TimeSpan.FromSeconds(60), 7).Errno, RootlessFailure.Vanished(137).Message, RootlessFailure.NotStarted(new LinuxException("posix_spawn", "x", 1)).Errno]),
         Is.EqualTo(((string?[])["ETIMEDOUT", "gridwrap-init ended with code 137 before the payload started, without saying why: it was killed from outside", "EPERM"])));
 
     private static InitReport Report(uint step, int errno) => new(InitReportKind.SetupFailed, step, errno, 0, 0, 0);

@@ -1,3 +1,4 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Launching;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
@@ -60,7 +61,7 @@ internal sealed class NamespaceProbeTests
         }
         else
         {
-            Assert.That(verdict, Is.InstanceOf<Verdict.Refused>().With.Property("Reason").StartWith(reason).And.Property("Errno").EqualTo("EPERM").And.Property("PilotErrorCode").EqualTo(Diagnostics.PilotError.UserNamespaceFailed));
+            Assert.That(verdict, Is.InstanceOf<Verdict.Refused>().With.Property("Reason").StartWith(reason).And.Property("Errno").EqualTo("EPERM").And.Property("PilotErrorCode").EqualTo(PilotError.UserNamespaceFailed));
         }
     }
 
