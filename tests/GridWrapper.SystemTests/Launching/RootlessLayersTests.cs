@@ -52,9 +52,12 @@ internal sealed class RootlessLayersTests
         Assert.That((await RunAsync(request, ct)).Result.ExitCode, Is.EqualTo(3));
     }
 
+    /// <summary>A directory of this process's own user, who need not be the testbed's.</summary>
+    private string Mine() => Directory.CreateDirectory(Path.Combine(_testbed.Base, "mine-" + Guid.NewGuid().ToString("N"))).FullName;
+
     private string Layer(int number)
     {
-        string path = _testbed.NewDirectory();
+        string path = Mine();
         Directory.CreateDirectory(Path.Combine(path, "layers"));
         File.WriteAllText(Path.Combine(path, "layers", number.ToString(CultureInfo.InvariantCulture)), "");
         File.WriteAllText(Path.Combine(path, "top"), string.Create(CultureInfo.InvariantCulture, $"{number}\n"));
@@ -79,15 +82,15 @@ internal sealed class RootlessLayersTests
             CacheDirectory = _testbed.Cache,
         },
         Command = ["/bin/sh", "-c", script],
-        JobDirectory = _testbed.NewDirectory(),
-        ScratchDirectory = _testbed.NewDirectory(),
+        JobDirectory = Mine(),
+        ScratchDirectory = Mine(),
     };
 
     private async Task<(RunResult Result, string Output)> RunAsync(LaunchRequest request, CancellationToken ct)
     {
         string output = request.JobDirectory + ".out";
         using SafeFileHandle stdout = File.OpenHandle(output, FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
-        RootlessLauncher launcher = new(_testbed.NewDirectory());
+        RootlessLauncher launcher = new(Mine());
         RunResult result = await launcher.RunAsync(launcher.Build(request), new RunControl { Grace = TimeSpan.FromSeconds(1), Stop = new StopSource(), StandardOutput = stdout }, ct);
         return (result, await File.ReadAllTextAsync(output, ct));
     }
