@@ -25,16 +25,16 @@ internal sealed record InitReport(InitReportKind Kind, uint Step, int Errno, int
     internal LaunchOperation? Operation(ImmutableArray<LaunchOperation> operations) => Step < operations.Length ? operations[(int)Step] : null;
 
     /// <summary>Name of the step for reports.</summary>
-    internal string StepName(ImmutableArray<LaunchOperation> operations) => Operation(operations)?.Op ?? (Step - OwnSteps) switch
+    internal string StepName(ImmutableArray<LaunchOperation> operations) => Operation(operations)?.Op ?? Step switch
     {
-        0 => "find-parent",
-        1 => "unshare",
-        2 => "write-setgroups",
-        3 => "write-uid-map",
-        4 => "write-gid-map",
-        5 => "fork",
-        6 => "enter-directory",
-        7 => "drop-privileges",
+        OwnSteps => "find-parent",
+        OwnSteps + 1 => "unshare",
+        OwnSteps + 2 => "write-setgroups",
+        OwnSteps + 3 => "write-uid-map",
+        OwnSteps + 4 => "write-gid-map",
+        OwnSteps + 5 => "fork",
+        OwnSteps + 6 => "enter-directory",
+        OwnSteps + 7 => "drop-privileges",
         _ => string.Create(CultureInfo.InvariantCulture, $"step-{Step}"),
     };
 }

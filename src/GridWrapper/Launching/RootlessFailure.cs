@@ -17,7 +17,7 @@ internal static class RootlessFailure
         string errno = Errno.Name(report.Errno);
         string step = report.StepName(spec.Operations);
         LaunchOperation? operation = report.Operation(spec.Operations);
-        string subject = operation is null ? "" : $" {operation.Source ?? operation.Target}{(operation.Source is not null && operation.Target is not null ? $" on {operation.Target}" : "")}";
+        string subject = (operation?.Source ?? operation?.Target) is null ? "" : $" {operation!.Source ?? operation.Target}{(operation.Source is not null && operation.Target is not null ? $" on {operation.Target}" : "")}";
         if (report.Kind == InitReportKind.BadPlan)
         {
             return Site("read-plan", errno, PilotError.PayloadExecutionException, $"gridwrap-init refused its plan (check {report.Step}). This is a defect of gridwrap") with { Blame = Blame.GridWrap };
