@@ -108,7 +108,7 @@ internal sealed class RootlessEndTests
     public async Task ATimeoutKillsWhatIgnoresTermAfterTheGracePeriod()
     {
         string site = Path.Combine(_testbed.NewDirectory(), "site.json");
-        await File.WriteAllTextAsync(site, "{ \"graceSeconds\": 1 }");
+        await File.WriteAllTextAsync(site, "{ \"name\": \"test\", \"graceSeconds\": 1 }");
         (int code, _, string errors) = await _testbed.ShellAsync("trap '' TERM; sleep 4242.5 & while :; do sleep 0.05; done", null, null, "--timeout", "1", "--site", site);
         Assert.That(code, Is.EqualTo(137), errors);
         await _testbed.NothingLeftAsync("4242.5");

@@ -147,7 +147,7 @@ internal sealed class RootlessRootTests
     {
         string directory = _testbed.NewDirectory();
         string script = $"exec '{_testbed.Program}' exec --launcher rootless --cache /tmp/cache '{_testbed.Image}' -- /bin/sh -c 'cat /data/kept; grep -c gridwrap-init /proc/1/cmdline; exit 9'";
-        (int code, string output, string errors) = await _testbed.ShellAsync(script, new RootlessTestbed.Launch { Directory = directory }, _testbed.NewImage(), "--bind", _testbed.Base, "--bind", "/usr", "--bind", "/lib", "--bind", "/lib64");
+        (int code, string output, string errors) = await _testbed.ShellAsync(script, new RootlessTestbed.Launch { Directory = directory }, _testbed.NewImage(), "--bind", _testbed.Base, "--bind", Path.GetDirectoryName(_testbed.Program)!, "--bind", "/usr", "--bind", "/lib", "--bind", "/lib64");
         Assert.That((code, output), Is.EqualTo((9, "base\n1\n")), errors);
     }
 
