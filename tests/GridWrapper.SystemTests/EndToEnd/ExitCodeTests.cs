@@ -90,7 +90,7 @@ internal sealed class ExitCodeTests : EndToEndFixture
     {
         Area area = NewArea();
         using StartedRun run = area.Start(null, "-p", Uri.EscapeDataString($"trap 'echo got {signal}; exit {code}' {signal}; touch began; while :; do sleep 0.1; done"), "--containerImage", Tree);
-        await UntilAsync(() => File.Exists(area.JobFile("began")), ct);
+        await run.UntilAsync(() => File.Exists(area.JobFile("began")), ct);
         run.Signal(signal);
         Outcome outcome = await run.EndAsync(ct);
         using (Assert.EnterMultipleScope())
@@ -106,15 +106,6 @@ internal sealed class ExitCodeTests : EndToEndFixture
         Area area = NewArea();
         Outcome outcome = await area.RunWithInputAsync("one\ntwo\n", ct, "exec", Tree, "--", "/bin/sh", "-c", "cat; echo three >&2");
         Assert.That((outcome.ExitCode, outcome.Stdout, outcome.Stderr), Is.EqualTo((0, "one\ntwo\n", "three\n")));
-    }
-
-    /// <summary>Waits for something that the payload does.</summary>
-    internal static async Task UntilAsync(Func<bool> condition, CancellationToken ct)
-    {
-        while (!condition())
-        {
-            await Task.Delay(50, ct);
-        }
     }
 
     /// <summary>A directory that this user can read, without the files that only their owner can.</summary>

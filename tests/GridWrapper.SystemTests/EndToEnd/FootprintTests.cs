@@ -105,7 +105,7 @@ internal sealed partial class FootprintTests : EndToEndFixture
     {
         Area area = NewArea();
         using StartedRun run = area.Start(null, "exec", Testbed.ReadableTree, "--", "/bin/sh", "-c", "touch began; sleep 2");
-        await ExitCodeTests.UntilAsync(() => File.Exists(area.JobFile("began")), ct);
+        await run.UntilAsync(() => File.Exists(area.JobFile("began")), ct);
         string peak = File.ReadLines($"/proc/{run.Id}/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
         await run.EndAsync(ct);
         Assert.That(int.Parse(peak.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[^2]), Is.LessThan(60_000), peak);

@@ -34,6 +34,20 @@ internal sealed class StartedRun : IDisposable
 
     internal void Signal(string name) => Tool.Run("/bin/kill", $"-{name}", _process.Id.ToString());
 
+    /// <summary>Waits for something that it does.</summary>
+    internal async Task UntilAsync(Func<bool> condition, CancellationToken ct)
+    {
+        while (!condition())
+        {
+            if (_process.HasExited)
+            {
+                Assert.Fail($"it ended before: {await EndAsync(ct)}");
+            }
+
+            await Task.Delay(50, ct);
+        }
+    }
+
     /// <summary>Waits for its end, and for the end of everything that holds its stdout or stderr.</summary>
     internal async Task<Outcome> EndAsync(CancellationToken ct)
     {

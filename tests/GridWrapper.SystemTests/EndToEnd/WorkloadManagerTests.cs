@@ -123,7 +123,7 @@ internal sealed class WorkloadManagerTests : EndToEndFixture
         await using LoopbackWorkloadManager server = Start();
         long id = AddJob(server, "trap 'echo got TERM; exit 143' TERM; touch began; while :; do sleep 0.1; done");
         using StartedRun run = area.Start(null, Pull(server));
-        await ExitCodeTests.UntilAsync(() => File.Exists(area.JobFile("began")) && States(server, id).Contains("running"), ct);
+        await run.UntilAsync(() => File.Exists(area.JobFile("began")) && States(server, id).Contains("running"), ct);
         run.Signal("TERM");
         Outcome outcome = await run.EndAsync(ct);
         RecordedUpdate last = server.State.Updates[^1];
@@ -231,7 +231,7 @@ internal sealed class WorkloadManagerTests : EndToEndFixture
     {
         string site = area.Write("site.json", "{ \"name\": \"impatient\", \"panda\": { \"finalUpdateSeconds\": 2 } }");
         using StartedRun run = area.Start(null, [.. Pull(server), "--site", site]);
-        await ExitCodeTests.UntilAsync(() => File.Exists(area.JobFile("began")) && States(server, id).Contains("running"), ct);
+        await run.UntilAsync(() => File.Exists(area.JobFile("began")) && States(server, id).Contains("running"), ct);
         server.Misbehave(new WorkloadFault.Drop(), 1000);
         await File.WriteAllTextAsync(area.JobFile("go"), "", ct);
         Outcome outcome = await run.EndAsync(ct);
