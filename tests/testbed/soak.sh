@@ -41,8 +41,8 @@ while ((launched < count && SECONDS < limit)); do
     launch $((RANDOM % 10)) &
     pid=$!
     launched=$((launched + 1))
-    signal=(KILL KILL TERM INT NONE)
-    signal=${signal[RANDOM % 5]}
+    signals=(KILL KILL TERM INT NONE)
+    signal=${signals[RANDOM % 5]}
     if [[ $signal != NONE ]]; then
         sleep "0.$(printf '%03d' $((RANDOM % 600)))"
         kill -"$signal" "$pid" 2>/dev/null || true
