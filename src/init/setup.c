@@ -38,7 +38,7 @@ struct open_how {
     uint64_t flags, mode, resolve;
 };
 
-struct mount_attr {
+struct mount_attributes {
     uint64_t attr_set, attr_clr, propagation, userns_fd;
 };
 
@@ -308,7 +308,7 @@ static int read_only_each(int fd)
 static int read_only(int fd)
 {
     char path[48];
-    struct mount_attr attr = { .attr_set = ATTR_RDONLY };
+    struct mount_attributes attr = { .attr_set = ATTR_RDONLY };
     if (!old_kernel && syscall(SYS_MOUNT_SETATTR, AT_FDCWD, fd_path(fd, path, sizeof path), AT_RECURSIVE_FLAG, &attr, sizeof attr) == 0)
         return 0;
     return read_only_each(fd);

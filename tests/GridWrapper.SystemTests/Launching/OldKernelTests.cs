@@ -12,12 +12,12 @@ internal sealed class OldKernelTests
     private static readonly ImmutableArray<(string Link, string Target)> Links =
     [
         ("plain", "real"), ("absolute", "/real"), ("above", "../../../../real"), ("through/dots", "../real/../real/./sub"), ("chain1", "chain2"), ("chain2", "/chain3/../real"), ("chain3", "through"),
-        ("dangling", "/made/for/it"), ("dangling-relative", "not/there"), ("real/up", ".."), ("old", "/old"), ("proc-link", "/proc/self/cwd"), ("slash", "/"), ("slashes", "//real///sub/"),
+        ("dangling", "/made/for/it"), ("dangling-relative", "not/there"), ("real/up", ".."), ("to-old", "/old"), ("proc-link", "/proc/self/cwd"), ("slash", "/"), ("slashes", "//real///sub/"),
     ];
 
     private static readonly ImmutableArray<string> Targets =
     [
-        "/plain/1", "/absolute/2", "/above/3", "/through/dots/4", "/chain1/5", "/dangling/6", "/dangling-relative/7", "/real/up/real/up/real/8", "/old/tmp/9", "/slash/slash/10", "/slashes/11",
+        "/plain/1", "/absolute/2", "/above/3", "/through/dots/4", "/chain1/5", "/dangling/6", "/dangling-relative/7", "/real/up/real/up/real/8", "/to-old/tmp/9", "/slash/slash/10", "/slashes/11",
         "/real/sub/12", "/new/deep/13",
     ];
 
@@ -50,7 +50,7 @@ internal sealed class OldKernelTests
     private static async Task<string> MountsAsync(RootlessTestbed testbed, string directory, string helper)
     {
         (int code, string output, string errors) = await testbed.HostShellAsync($"exec ./{helper} 3<plan 4>{helper}.report", directory);
-        Assert.That((code, errors), Is.EqualTo((0, "")), helper);
+        Assert.That((code, errors), Is.EqualTo((0, "")), $"{helper}: {Convert.ToHexString(await File.ReadAllBytesAsync(Path.Combine(directory, helper + ".report")))}");
         return output;
     }
 
@@ -64,6 +64,7 @@ internal sealed class OldKernelTests
             File.CreateSymbolicLink(Path.Combine(image, link), target);
         }
 
+        RootlessTestbed.Give(image);
         return image;
     }
 

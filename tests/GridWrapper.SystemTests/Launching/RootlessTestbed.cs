@@ -181,7 +181,8 @@ internal sealed class RootlessTestbed : IDisposable
         return process;
     }
 
-    private static void Give(string path)
+    /// <summary>Hands a tree to the user.</summary>
+    internal static void Give(string path)
     {
         if (AsUser.Length > 1)
         {
