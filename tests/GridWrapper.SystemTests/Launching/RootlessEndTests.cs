@@ -126,6 +126,23 @@ internal sealed class RootlessEndTests
     }
 
     [Test]
+    public async Task AnInterruptAtATerminalIsThePayloadsAndComesOnce()
+    {
+        string site = Path.Combine(_testbed.NewDirectory(), "site.json");
+        await File.WriteAllTextAsync(site, "{ \"name\": \"test\", \"graceSeconds\": 1 }");
+        // It lives on for longer than the grace period, as a shell does at ^C.
+        using Process process = _testbed.StartAtTerminal(
+            _testbed.Image, "trap 'echo interrupted' INT; [ -t 0 ] && echo x >/dev/tty; echo ready; i=0; while [ $i -lt 30 ]; do sleep 0.1; i=$((i+1)); done; exit 5", "--site", site);
+        Assert.That(await process.StandardOutput.ReadLineAsync(), Is.EqualTo("x"));
+        Assert.That(await process.StandardOutput.ReadLineAsync(), Is.EqualTo("ready"));
+        await process.StandardInput.WriteAsync('\x03');
+        await process.StandardInput.FlushAsync();
+        string rest = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.That((process.ExitCode, rest.Split("interrupted").Length - 1), Is.EqualTo((5, 1)), rest);
+    }
+
+    [Test]
     public async Task HundredsOfLaunchesAndKillsLeaveNothing(CancellationToken ct)
     {
         string cache = _testbed.NewDirectory();

@@ -38,6 +38,15 @@ internal sealed class RootlessLayersTests
     }
 
     [Test]
+    public async Task ASetUpThatTakesTooLongIsEnded(CancellationToken ct)
+    {
+        LaunchRequest request = Request([_testbed.NewImage()], "exec sleep 4245.5");
+        Diagnostics.GridWrapperException e = Assert.ThrowsAsync<Diagnostics.GridWrapperException>(() => RunAsync(request, ct, TimeSpan.FromMilliseconds(1)));
+        Assert.That((e.Failure.Step, e.Failure.Errno, e.Failure.PilotErrorCode), Is.EqualTo(("set-up", "ETIMEDOUT", Diagnostics.PilotError.CommandTimedOut)));
+        await _testbed.NothingLeftAsync("4245.5");
+    }
+
+    [Test]
     public void AMissingSourceIsABindFailure(CancellationToken ct)
     {
         LaunchRequest request = Request([_testbed.Image], "exit 0") with { Binds = [new BindMount("/no/such/source", "/x", ReadOnly: false, Optional: false)] };
@@ -86,12 +95,13 @@ internal sealed class RootlessLayersTests
         ScratchDirectory = Mine(),
     };
 
-    private async Task<(RunResult Result, string Output)> RunAsync(LaunchRequest request, CancellationToken ct)
+    private async Task<(RunResult Result, string Output)> RunAsync(LaunchRequest request, CancellationToken ct, TimeSpan? deadline = null)
     {
         string output = request.JobDirectory + ".out";
         using SafeFileHandle stdout = File.OpenHandle(output, FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
         RootlessLauncher launcher = new(Mine());
-        RunResult result = await launcher.RunAsync(launcher.Build(request), new RunControl { Grace = TimeSpan.FromSeconds(1), Stop = new StopSource(), StandardOutput = stdout }, ct);
+        RunControl control = new() { Grace = TimeSpan.FromSeconds(1), Stop = new StopSource(), StandardOutput = stdout, SetupDeadline = deadline ?? TimeSpan.FromMinutes(1) };
+        RunResult result = await launcher.RunAsync(launcher.Build(request), control, ct);
         return (result, await File.ReadAllTextAsync(output, ct));
     }
 }

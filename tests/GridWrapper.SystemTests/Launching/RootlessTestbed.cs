@@ -89,6 +89,15 @@ internal sealed class RootlessTestbed : IDisposable
         return StartRaw([.. AsUser, .. launch.Before, Program, .. words], launch with { Environment = environment, Directory = launch.Directory ?? NewDirectory() });
     }
 
+    /// <summary>The same at a terminal of its own: what is written to the process is typed there.</summary>
+    internal Process StartAtTerminal(string image, string script, params string[] options)
+    {
+        IEnumerable<string> words = [Program, "exec", "--launcher", "rootless", "--quiet", .. options, image, "--", "/bin/sh", "-c", script];
+        string line = string.Join(' ', words.Select(w => "'" + w.Replace("'", "'\\''", StringComparison.Ordinal) + "'"));
+        ImmutableSortedDictionary<string, string> environment = ImmutableSortedDictionary<string, string>.Empty.Add("GRIDWRAP_CACHE", Cache).Add("TERM", "dumb").Add("SHELL", "/bin/sh");
+        return StartRaw([.. AsUser, "/usr/bin/script", "-qefc", "exec " + line, "/dev/null"], new Launch { Directory = NewDirectory(), KeepInput = true, Environment = environment });
+    }
+
     internal Process StartExec(string image, IEnumerable<string> words, Launch launch, params string[] options) =>
         Start(["exec", "--launcher", "rootless", "--quiet", .. options, image, "--", .. words], launch);
 
