@@ -36,8 +36,9 @@ internal static class ExecCommand
 
     private static async Task<int> RunAsync(RunSettings settings, string image, ImmutableArray<string> words, CancellationToken ct)
     {
-        using Composition parts = Composition.Create(settings);
-        ExecRun run = new(parts, settings);
+        Composition? parts = null;
+        using DeferredDisposal disposal = new(() => parts?.Dispose());
+        ExecRun run = new(() => parts ??= Composition.Create(settings), settings);
         if (settings.DryRun)
         {
             DryRunOutput.Print(await run.DryRunAsync(image, words, ct), settings.Json);
@@ -74,5 +75,11 @@ internal static class ExecCommand
         }
 
         return result.ExitCode;
+    }
+
+    /// <summary>The parts are made only where the full way is gone.</summary>
+    private sealed class DeferredDisposal(Action dispose) : IDisposable
+    {
+        public void Dispose() => dispose();
     }
 }

@@ -34,6 +34,26 @@ internal static class NodeProbe
         };
     }
 
+    /// <summary>Who runs this, and nothing else: for a launch that needs no plan.</summary>
+    internal static NodeFacts Identity(IReadOnlyDictionary<string, string> environment)
+    {
+        uint uid = Linux.Libc.GetUid();
+        return new NodeFacts
+        {
+            HostName = Environment.MachineName,
+            OperatingSystem = "unknown",
+            Kernel = "unknown",
+            Architecture = OwnArchitecture(),
+            CpuLevel = "unknown",
+            CpuModel = "unknown",
+            Cores = Environment.ProcessorCount,
+            MemoryBytes = 0,
+            Uid = uid,
+            Gid = Linux.Libc.GetGid(),
+            UserName = UserName("/", uid, environment),
+        };
+    }
+
     /// <summary>Number of processors in a list such as "0-3,8".</summary>
     internal static int? CountList(string list)
     {

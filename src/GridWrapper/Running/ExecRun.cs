@@ -6,11 +6,26 @@ using GridWrapper.Strategies;
 namespace GridWrapper.Running;
 
 /// <summary>One command in one image, without a job around it.</summary>
-internal sealed class ExecRun(Composition parts, RunSettings settings)
+/// <param name="composition">Makes the parts of the full way, where it is needed.</param>
+/// <param name="settings">What was decided.</param>
+internal sealed class ExecRun(Func<Composition> composition, RunSettings settings)
 {
     internal async Task<ImageOutcome> RunAsync(string image, ImmutableArray<string> words, StopSource stop, CancellationToken ct)
     {
         ImageReference reference = ImageReferenceParser.Parse(image, settings.WorkDirectory);
+        DirectLaunch direct = new(settings);
+        if (direct.Prepare(reference) is { } assumed)
+        {
+            new CacheDirectory(settings.CacheDirectory).Prepare();
+            using ScratchDirectory own = ScratchDirectory.Create(settings.CacheDirectory);
+            LaunchRequest request = Compose(assumed, DirectLaunch.Rootfs(assumed), words, own.Path);
+            if (await direct.TryAsync(assumed, request, Control(stop), ct) is { } done)
+            {
+                return done;
+            }
+        }
+
+        Composition parts = composition();
         Prepared prepared = await parts.Surveyor.PrepareAsync(reference, everything: false, ct);
         if (prepared.Plan.Chosen is null)
         {
@@ -26,6 +41,7 @@ internal sealed class ExecRun(Composition parts, RunSettings settings)
     internal async Task<DryRun> DryRunAsync(string image, ImmutableArray<string> words, CancellationToken ct)
     {
         ImageReference reference = ImageReferenceParser.Parse(image, settings.WorkDirectory);
+        Composition parts = composition();
         Prepared prepared = await parts.Surveyor.PrepareAsync(reference, everything: true, ct);
         string scratch = ScratchDirectory.Name(settings.CacheDirectory);
         LaunchSpec? launch = parts.PredictLaunch(prepared, rootfs => Compose(prepared, rootfs, words, scratch));

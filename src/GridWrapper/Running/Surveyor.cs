@@ -121,6 +121,19 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         return path.StartsWith(root, StringComparison.Ordinal) && path.Length > root.Length ? [path[root.Length..].Split('/')[0]] : null;
     }
 
+    internal static bool IsMounted(MountInfo mounts, string root)
+    {
+        foreach (MountEntry mount in mounts.Mounts)
+        {
+            if (mount.MountPoint == root || mount.MountPoint.StartsWith(root + "/", StringComparison.Ordinal))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Whether /cvmfs is there at all is read from the mount table where no repository was asked for: looking costs nothing and touches nothing.</summary>
     private HostFacts WithCvmfsRoot(HostFacts host)
     {
@@ -130,7 +143,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         }
 
         string root = Settings.Site.Cvmfs.Root;
-        bool mounted = MountInfo.Read().Mounts.Any(m => m.MountPoint == root || m.MountPoint.StartsWith(root + "/", StringComparison.Ordinal));
+        bool mounted = IsMounted(MountInfo.Read(), root);
         if (host.Cvmfs.IsKnown(out CvmfsFacts known))
         {
             return host with { Cvmfs = new Fact<CvmfsFacts>.Known(known with { Present = mounted || known.Repositories.Any(r => r.Usable) }) };
