@@ -24,16 +24,19 @@ internal static class OpenFileLimit
     internal static uint Parse(string limits)
     {
         const string Name = "Max open files";
-        foreach (ReadOnlySpan<char> line in limits.AsSpan().EnumerateLines())
+        int at = limits.IndexOf(Name, StringComparison.Ordinal);
+        if (at < 0)
         {
-            if (line.StartsWith(Name, StringComparison.Ordinal))
-            {
-                ReadOnlySpan<char> rest = line[Name.Length..].Trim();
-                int end = rest.IndexOf(' ');
-                return uint.TryParse(end < 0 ? rest : rest[..end], CultureInfo.InvariantCulture, out uint soft) ? soft : 0;
-            }
+            return 0;
         }
 
-        return 0;
+        ReadOnlySpan<char> rest = limits.AsSpan(at + Name.Length).TrimStart(' ');
+        int end = 0;
+        while (end < rest.Length && char.IsAsciiDigit(rest[end]))
+        {
+            end++;
+        }
+
+        return uint.TryParse(rest[..end], CultureInfo.InvariantCulture, out uint soft) ? soft : 0;
     }
 }
