@@ -27,7 +27,7 @@ internal sealed class SpoolHold : IDisposable
         if (!_done)
         {
             _done = true;
-            File.Move(_claimed, _free);
+            File.Move(_claimed, _free, overwrite: true);
         }
 
         _locked.Dispose();

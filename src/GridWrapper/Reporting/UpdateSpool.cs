@@ -125,7 +125,8 @@ internal sealed class UpdateSpool
         string claimed = Path.ChangeExtension(path, Claimed);
         try
         {
-            File.Move(path, claimed);
+            // With "overwrite" it is one rename: without, the runtime links and unlinks, and for a moment both names are there.
+            File.Move(path, claimed, overwrite: true);
             return new SpoolHold(new FileStream(claimed, FileMode.Open, FileAccess.ReadWrite, FileShare.None), claimed, path);
         }
         catch (IOException)
@@ -143,7 +144,7 @@ internal sealed class UpdateSpool
             try
             {
                 using FileStream locked = new(claimed, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
-                File.Move(claimed, Path.ChangeExtension(claimed, Free));
+                File.Move(claimed, Path.ChangeExtension(claimed, Free), overwrite: true);
             }
             catch (IOException)
             {

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using GridWrapper.SystemTests.Probing;
+using GridWrapper.Tests.Documentation;
 using Newtonsoft.Json.Linq;
 
 namespace GridWrapper.SystemTests.EndToEnd;
@@ -97,6 +98,7 @@ internal sealed partial class CvmfsTests : EndToEndFixture
             using (Assert.EnterMultipleScope())
             {
                 Assert.That(plan.ExitCode, Is.Zero, plan.ToString());
+                Assert.That(await SchemaCheck.FaultsAsync("docs/schemas/plan.schema.json", plan.Stdout), Is.Empty);
                 Assert.That(plan.Elapsed, Is.LessThan(TimeSpan.FromSeconds(20)), "deadlines of 2 s, and a busy machine");
                 Assert.That(ReasonOf(JObject.Parse(plan.Stdout), "cvmfs-flat"), Does.Contain(Told(illness)));
                 CheckJob(area, job, "registry");

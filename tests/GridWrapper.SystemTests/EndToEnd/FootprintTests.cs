@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using GridWrapper.Tests.Documentation;
 using Newtonsoft.Json.Linq;
 
 namespace GridWrapper.SystemTests.EndToEnd;
@@ -91,6 +92,7 @@ internal sealed partial class FootprintTests : EndToEndFixture
         using (Assert.EnterMultipleScope())
         {
             Assert.That((outcome.ExitCode, outcome.Stderr), Is.EqualTo((0, "")));
+            Assert.That(await SchemaCheck.FaultsAsync("docs/schemas/dry-run.schema.json", outcome.Stdout), Is.Empty);
             Assert.That((string?)document["job"]!["exec"], Is.EqualTo("payload out.json"));
             Assert.That((string?)document["job"]!["outputs"]![0]!["lfn"], Is.EqualTo(TestJob.Lfn));
             Assert.That((string?)document["plan"]!["chosen"]!["strategy"], Is.EqualTo("registry"));
@@ -109,6 +111,35 @@ internal sealed partial class FootprintTests : EndToEndFixture
         string peak = File.ReadLines($"/proc/{run.Id}/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
         await run.EndAsync(ct);
         Assert.That(int.Parse(peak.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[^2]), Is.LessThan(60_000), peak);
+    }
+
+    [Test]
+    public async Task The_self_test_runs_everything_that_this_machine_allows(CancellationToken ct)
+    {
+        Area area = NewArea();
+        Outcome outcome = await area.RunAsync(ct, "selftest");
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
+            Assert.That(outcome.Stdout, Does.Match(@"\n[1-9][0-9]* passed, 0 failed, [0-9]+ not possible on this node\n$"));
+            Assert.That(outcome.Stdout, Does.Contain("server: finished"));
+        }
+    }
+
+    [Test]
+    public async Task The_probe_tells_the_facts_in_a_document(CancellationToken ct)
+    {
+        Area area = NewArea();
+        Outcome outcome = await area.RunAsync(ct, "probe", "--json");
+        JObject facts = JObject.Parse(outcome.Stdout);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((outcome.ExitCode, outcome.Stderr), Is.EqualTo((0, "")));
+            Assert.That((bool)facts["namespaces"]!["value"]!["rootlessPossible"]!, Is.True, outcome.Stdout);
+            Assert.That(await SchemaCheck.FaultsAsync("docs/schemas/probe.schema.json", outcome.Stdout), Is.Empty);
+            Assert.That((int)facts["node"]!["uid"]!, Is.EqualTo(area.Uid));
+            Assert.That(outcome.Elapsed, Is.LessThan(TimeSpan.FromSeconds(10)), "under a second on an idle machine");
+        }
     }
 
     [Test]
