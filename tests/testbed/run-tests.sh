@@ -16,7 +16,7 @@ dotnet build tests/GridWrapper.SystemTests -v quiet --nologo || status=1
 
 for project in Tests SystemTests; do
     printf '== %s\n' "$project" >&2
-    dotnet test "tests/GridWrapper.$project" --no-build --nologo -v quiet --logger "trx;LogFileName=$project.trx" --results-directory "$results" -- NUnit.NumberOfTestWorkers=2 || status=1
+    dotnet test "tests/GridWrapper.$project" --no-build --nologo --logger "console;verbosity=minimal" --logger "trx;LogFileName=$project.trx" --results-directory "$results" -- NUnit.NumberOfTestWorkers=2 || status=1
 done
 
 count() { cat "$results"/*.trx 2>/dev/null | grep -oE "<Counters [^>]*" | grep -oE " $1=\"[0-9]+\"" | grep -oE '[0-9]+' | paste -sd+ - | bc; }
