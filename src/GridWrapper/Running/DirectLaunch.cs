@@ -19,19 +19,12 @@ internal sealed class DirectLaunch(RunSettings settings)
     /// <summary>What would run, as the survey would have it; null where the short way does not apply.</summary>
     internal Prepared? Prepare(ImageReference reference)
     {
-        bool wanted = reference is ImageReference.AtPath
-            && settings.ForcedStrategy is null or StrategyName
-            && settings.ForcedLauncher is null or LauncherName
-            && settings.Site.Strategies.Contains(StrategyName)
-            && settings.Site.Launchers is [LauncherName, ..]
-            && !HasGpu();
-        MountInfo mounts = MountInfo.Read();
-        string path = wanted ? ((ImageReference.AtPath)reference).Path : "";
-        if (!wanted || path.StartsWith(settings.Site.Cvmfs.Root + "/", StringComparison.Ordinal))
+        if (reference is not ImageReference.AtPath { Path: var path } || !Applies() || path.StartsWith(settings.Site.Cvmfs.Root + "/", StringComparison.Ordinal))
         {
             return null;
         }
 
+        MountInfo mounts = MountInfo.Read();
         return LocalPath.Resolve(path, mounts) is LocalPath.Here here && Directory.Exists(here.Path) ? Assume(reference, here.Path, mounts) : null;
     }
 
@@ -62,6 +55,13 @@ internal sealed class DirectLaunch(RunSettings settings)
         Strategy = StrategyName,
         LowerDirectories = [((Fact<PathImage>.Known)prepared.Input.Image.AtPath).Value.Path],
     };
+
+    private bool Applies() =>
+        settings.ForcedStrategy is null or StrategyName
+        && settings.ForcedLauncher is null or LauncherName
+        && settings.Site.Strategies.Contains(StrategyName)
+        && settings.Site.Launchers is [LauncherName, ..]
+        && !HasGpu();
 
     /// <summary>Devices have to be listed, which is the survey's work.</summary>
     private bool HasGpu() => settings.Gpu != "off" && (File.Exists("/dev/nvidiactl") || File.Exists("/dev/kfd"));
