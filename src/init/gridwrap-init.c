@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -37,12 +38,13 @@ enum {
     CLOSE_RANGE_CLOEXEC_FLAG = 4,
     CAPABILITY_VERSION_3 = 0x20080522,
     LAST_CAPABILITY = 63,
+    KEYCTL_JOIN_SESSION = 1,
 };
 
 enum report_type { SETUP_FAILED = 1, STARTED, EXEC_FAILED, EXITED, STEP, BAD_PLAN };
 
 /* Steps that are not operations of the plan. */
-enum { STEP_PARENT = 0x10000, STEP_NAMESPACES, STEP_SETGROUPS, STEP_UID_MAP, STEP_GID_MAP, STEP_FORK, STEP_DIRECTORY, STEP_PRIVILEGES };
+enum { STEP_PARENT = 0x10000, STEP_NAMESPACES, STEP_SETGROUPS, STEP_UID_MAP, STEP_GID_MAP, STEP_FORK, STEP_DIRECTORY, STEP_PRIVILEGES, STEP_CGROUP, STEP_TERMINAL, STEP_LIMITS };
 
 struct report {
     uint32_t type;
@@ -79,6 +81,19 @@ static int write_file(const char *path, const char *text)
     int error = write(fd, text, strlen(text)) < 0 ? errno : 0;
     close(fd);
     return error;
+}
+
+/* Before the namespaces: afterwards the file belongs to somebody else. */
+static void join_cgroup(void)
+{
+    char path[PATH_MAX];
+    if (plan.cgroup == NULL)
+        return;
+    int error = ENAMETOOLONG;
+    if ((size_t)snprintf(path, sizeof path, "%s/cgroup.procs", plan.cgroup) < sizeof path)
+        error = write_file(path, "0");
+    if (error)
+        give_up(STEP_CGROUP, error);
 }
 
 static void enter_namespaces(void)
@@ -152,6 +167,29 @@ static void limit_open_files(void)
     }
 }
 
+/* A session keyring of its own, with nothing of the caller's in it. Kernels without keyrings, and filters that deny them, leave nothing to protect. */
+static void renew_keyring(void)
+{
+    if (!(plan.flags & PLAN_KEEP_KEYRING))
+        syscall(SYS_keyctl, KEYCTL_JOIN_SESSION, NULL, 0, 0, 0);
+}
+
+/* The payload's terminal is the one that its standard input is; whatever session that was the terminal of before has ended. */
+static int take_terminal(void)
+{
+    return plan.flags & PLAN_TERMINAL && ioctl(STDIN_FILENO, TIOCSCTTY, 0) ? errno : 0;
+}
+
+static int set_limits(void)
+{
+    for (uint32_t i = 0; i < plan.limit_count; i++) {
+        struct rlimit limit = { .rlim_cur = plan.limits[i].soft, .rlim_max = plan.limits[i].hard };
+        if (setrlimit((int)plan.limits[i].resource, &limit))
+            return errno;
+    }
+    return 0;
+}
+
 /* execve with a search through PATH of the payload's environment when the name has no slash. Returns the errno that tells most. */
 static int execute(void)
 {
@@ -186,15 +224,20 @@ struct start_failure {
 static _Noreturn void become_payload(int failure_fd)
 {
     struct start_failure failure = { 0, 0 };
-    if (!(plan.flags & PLAN_INTERACTIVE))
+    if (!(plan.flags & PLAN_INTERACTIVE) || plan.flags & PLAN_TERMINAL)
         setsid();
     if (!(plan.flags & PLAN_PID_NAMESPACE))
         die_with_parent(SIGKILL);
     umask(callers_umask);
     for (int s = 1; s < 65; s++)
         signal(s, SIG_DFL);
+    renew_keyring();
     if (chdir(plan.directory)) {
         failure = (struct start_failure){ STEP_DIRECTORY, errno };
+    } else if ((failure.error = take_terminal())) {
+        failure.step = STEP_TERMINAL;
+    } else if ((failure.error = set_limits())) {
+        failure.step = STEP_LIMITS;
     } else if ((failure.error = drop_privileges())) {
         failure.step = STEP_PRIVILEGES;
     } else {
@@ -338,7 +381,7 @@ static _Noreturn void supervise(pid_t payload, const sigset_t *all)
                     ended = 1;
                 }
         } else if (sig > 0 && is_from_outside(&info)) {
-            kill(plan.flags & PLAN_INTERACTIVE ? payload : -payload, sig == SIGNAL_KILL_ALL ? SIGKILL : sig);
+            kill((plan.flags & (PLAN_INTERACTIVE | PLAN_TERMINAL)) == PLAN_INTERACTIVE ? payload : -payload, sig == SIGNAL_KILL_ALL ? SIGKILL : sig);
             if (sig == SIGNAL_KILL_ALL)
                 signal_rest(SIGKILL);
         }
@@ -437,6 +480,7 @@ int main(void)
     /* Whoever signals the caller's process group means the caller, which hands signals on: they should not come twice. */
     if (!(plan.flags & PLAN_INTERACTIVE))
         setpgid(0, 0);
+    join_cgroup();
     enter_namespaces();
     /* The change of credentials has cleared it. */
     die_with_parent(plan.flags & PLAN_PID_NAMESPACE ? SIGKILL : SIGNAL_KILL_ALL);

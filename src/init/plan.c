@@ -7,6 +7,7 @@
 
 static struct op operations[PLAN_MAX_OPERATIONS];
 static char *words[PLAN_MAX_STRINGS + 2];
+static struct limit limits[PLAN_MAX_LIMITS];
 
 struct cursor {
     char *next;
@@ -48,6 +49,27 @@ static int take_text(struct cursor *c, char **text)
     size_t length;
     if (take_string(c, text, &length) || *text == NULL || strlen(*text) != length)
         REFUSE;
+    return 0;
+}
+
+/* A string that may be absent. */
+static int take_optional(struct cursor *c, const char **text)
+{
+    char *taken;
+    size_t length;
+    if (take_string(c, &taken, &length) || (taken && strlen(taken) != length))
+        REFUSE;
+    *text = taken;
+    return 0;
+}
+
+static int take_limit(struct cursor *c, struct limit *limit)
+{
+    uint32_t w[5];
+    for (int i = 0; i < 5; i++)
+        if (take_word(c, &w[i]))
+            REFUSE;
+    *limit = (struct limit){ w[0], (uint64_t)w[2] << 32 | w[1], (uint64_t)w[4] << 32 | w[3] };
     return 0;
 }
 
@@ -136,20 +158,38 @@ static int take_operation(struct cursor *c, struct op *op)
     return check_operation(op);
 }
 
+/* The strings that are not lists, in the order of plan.h. */
+static int take_strings(struct cursor *c, struct plan *plan)
+{
+    const char **required[] = { &plan->uid_map, &plan->gid_map, &plan->directory };
+    const char **optional[] = { &plan->cgroup, &plan->uid_mapper, &plan->gid_mapper, &plan->inner_uid_map, &plan->inner_gid_map };
+    char *text;
+    for (size_t i = 0; i < sizeof required / sizeof *required; i++) {
+        if (take_text(c, &text))
+            REFUSE;
+        *required[i] = text;
+    }
+    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++)
+        if (take_optional(c, optional[i]))
+            REFUSE;
+    if ((plan->uid_mapper == NULL) != (plan->gid_mapper == NULL) || (plan->inner_uid_map == NULL) != (plan->inner_gid_map == NULL))
+        REFUSE;
+    return 0;
+}
+
 int plan_decode(char *block, size_t size, struct plan *plan)
 {
     struct cursor c = { block, block + size };
-    uint32_t head[10], used = 0;
-    char *text;
+    uint32_t head[11], used = 0;
     memset(plan, 0, sizeof *plan);
     if (size > PLAN_MAX_SIZE)
         REFUSE;
-    for (int i = 0; i < 10; i++)
+    for (size_t i = 0; i < sizeof head / sizeof *head; i++)
         if (take_word(&c, &head[i]))
             REFUSE;
-    if (head[0] != PLAN_MAGIC || head[1] != PLAN_VERSION || head[2] != size)
+    if (head[0] != PLAN_MAGIC || head[1] != PLAN_VERSION || head[2] != size || (head[3] & ~(uint32_t)PLAN_FLAGS))
         REFUSE;
-    if (head[5] > PLAN_MAX_OPERATIONS || ((head[3] & PLAN_PROBE) == 0 && head[6] == 0))
+    if (head[5] > PLAN_MAX_OPERATIONS || ((head[3] & PLAN_PROBE) == 0 && head[6] == 0) || head[10] > PLAN_MAX_LIMITS)
         REFUSE;
     plan->flags = head[3];
     plan->parent = head[4];
@@ -157,18 +197,16 @@ int plan_decode(char *block, size_t size, struct plan *plan)
     plan->argc = head[6];
     plan->linger_ms = head[8];
     plan->open_files = head[9];
+    plan->limit_count = head[10];
     plan->ops = operations;
-    if (take_text(&c, &text))
+    plan->limits = limits;
+    if (take_strings(&c, plan))
         REFUSE;
-    plan->uid_map = text;
-    if (take_text(&c, &text))
-        REFUSE;
-    plan->gid_map = text;
-    if (take_text(&c, &text))
-        REFUSE;
-    plan->directory = text;
     if (take_list(&c, head[6], &used, &plan->argv) || take_list(&c, head[7], &used, &plan->envp))
         REFUSE;
+    for (uint32_t i = 0; i < plan->limit_count; i++)
+        if (take_limit(&c, &limits[i]))
+            REFUSE;
     for (uint32_t i = 0; i < plan->op_count; i++)
         if (take_operation(&c, &operations[i]))
             REFUSE;

@@ -1,8 +1,10 @@
 /* The plan: what gridwrap-init is told to do, as one block of bytes. Written by Launching/PlanEncoder.cs, decoded here.
  *
- * Little-endian. Header of ten 32-bit words: magic, version, size of the whole in bytes, flags, parent's pid, number of operations,
- * number of arguments, number of environment entries, linger in ms, the payload's soft limit of open files (0 = as inherited). Then strings: uid map, gid map, working directory,
- * the arguments, the environment. Then the operations, each: kind, flags, source, target, data.
+ * Little-endian. Header of eleven 32-bit words: magic, version, size of the whole in bytes, flags, parent's pid, number of operations,
+ * number of arguments, number of environment entries, linger in ms, the payload's soft limit of open files (0 = as inherited), number of resource limits.
+ * Then strings: uid map, gid map, working directory; then strings that may be "none": cgroup directory, program that writes the uid map, program that writes the
+ * gid map, the payload's own uid map, its own gid map. Then the arguments, the environment, the resource limits (each five words: resource, soft low, soft high,
+ * hard low, hard high). Then the operations, each: kind, flags, source, target, data.
  * A string is a 32-bit length, that many bytes without NUL, a NUL, and padding to a multiple of four; length 0xffffffff (and nothing more) is "none".
  */
 #ifndef GRIDWRAP_PLAN_H
@@ -13,16 +15,20 @@
 
 enum {
     PLAN_MAGIC = 0x50495747,
-    PLAN_VERSION = 1,
+    PLAN_VERSION = 2,
     PLAN_MAX_OPERATIONS = 2048,
     PLAN_MAX_STRINGS = 1 << 17,
     PLAN_MAX_SIZE = 16 << 20,
+    PLAN_MAX_LIMITS = 16,
 };
 
 enum plan_flags {
     PLAN_PID_NAMESPACE = 1,
     PLAN_INTERACTIVE = 2, /* stay in the caller's session and process group */
     PLAN_PROBE = 4,       /* report every operation, go on after a failure, run nothing */
+    PLAN_TERMINAL = 8,    /* the payload leads a session of its own, whose terminal is its standard input */
+    PLAN_KEEP_KEYRING = 16, /* the payload shares the caller's session keyring */
+    PLAN_FLAGS = 31,
 };
 
 enum op_kind {
@@ -60,6 +66,12 @@ struct op {
     int fd;             /* of the source, opened before the roots change; -1 = none */
 };
 
+/* One limit as setrlimit(2) takes it. */
+struct limit {
+    uint32_t resource;
+    uint64_t soft, hard;
+};
+
 struct plan {
     uint32_t flags;
     uint32_t parent;
@@ -68,6 +80,13 @@ struct plan {
     const char *uid_map;
     const char *gid_map;
     const char *directory;
+    const char *cgroup;        /* NULL = the caller's; else the directory of the cgroup to join before anything else */
+    const char *uid_mapper;    /* NULL = the helper writes the uid map itself; else the program (newuidmap) that may write more than one id */
+    const char *gid_mapper;
+    const char *inner_uid_map; /* NULL = none; else the payload gets a user namespace of its own below the one that owns the mounts */
+    const char *inner_gid_map;
+    const struct limit *limits;
+    uint32_t limit_count;
     char **argv;
     char **envp;
     struct op *ops;

@@ -39,17 +39,24 @@ static void operation(uint32_t kind, const char *source, const char *target, con
 
 static void build(void)
 {
-    const uint32_t head[10] = { PLAN_MAGIC, PLAN_VERSION, 0, PLAN_PID_NAMESPACE, 0, OP_LAST, 3, 2, 1000, 1024 };
-    for (int i = 0; i < 10; i++)
+    const uint32_t head[11] = { PLAN_MAGIC, PLAN_VERSION, 0, PLAN_PID_NAMESPACE, 0, OP_LAST, 3, 2, 1000, 1024, 2 };
+    for (int i = 0; i < 11; i++)
         word(head[i]);
     text("1000 1000 1\n");
     text("1000 1000 1\n");
     text("/work");
+    text("/sys/fs/cgroup/job");
+    text("/usr/bin/newuidmap");
+    text("/usr/bin/newgidmap");
+    text("0 1000 1\n");
+    text("0 1000 1\n");
     text("/bin/sh");
     text("-c");
     text("echo a word");
     text("PATH=/bin");
     text("HOME=/work");
+    for (uint32_t i = 0; i < 10; i++)
+        word(i);
     for (uint32_t kind = 1; kind <= OP_LAST; kind++)
         operation(kind, "/a/source", "/a/target", "some data");
     memcpy(valid + 8, &(uint32_t){ (uint32_t)used }, 4);
@@ -85,6 +92,11 @@ static size_t damage(char *plan)
 static size_t read_all(const struct plan *plan)
 {
     size_t sum = strlen(plan->uid_map) + strlen(plan->gid_map) + strlen(plan->directory);
+    const char *const optional[] = { plan->cgroup, plan->uid_mapper, plan->gid_mapper, plan->inner_uid_map, plan->inner_gid_map };
+    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++)
+        sum += optional[i] ? strlen(optional[i]) : 0;
+    for (uint32_t i = 0; i < plan->limit_count; i++)
+        sum += plan->limits[i].resource + plan->limits[i].soft + plan->limits[i].hard;
     for (char **word = plan->argv; *word; word++)
         sum += strlen(*word);
     for (char **word = plan->envp; *word; word++)

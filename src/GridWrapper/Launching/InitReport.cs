@@ -35,6 +35,9 @@ internal sealed record InitReport(InitReportKind Kind, uint Step, int Errno, int
         OwnSteps + 5 => "fork",
         OwnSteps + 6 => "enter-directory",
         OwnSteps + 7 => "drop-privileges",
+        OwnSteps + 8 => "join-cgroup",
+        OwnSteps + 9 => "take-terminal",
+        OwnSteps + 10 => "set-limits",
         _ => string.Create(CultureInfo.InvariantCulture, $"step-{Step}"),
     };
 }

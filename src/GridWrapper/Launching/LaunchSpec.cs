@@ -22,6 +22,28 @@ internal sealed record LaunchSpec
     /// <summary>The payload stays in the caller's session, so that a terminal's signals reach it.</summary>
     public bool Interactive { get; init; }
 
+    /// <summary>The payload leads a session of its own whose terminal is its standard input (the slave side of a pseudo-terminal). Beats <see cref="Interactive"/>.</summary>
+    public bool Terminal { get; init; }
+
+    /// <summary>Host directory of the cgroup (v2) that the whole tree joins before anything else; null = the caller's.</summary>
+    public string? CgroupDirectory { get; init; }
+
+    /// <summary>Set on the payload just before its program starts.</summary>
+    public ImmutableArray<ResourceLimit> ResourceLimits { get; init; } = [];
+
+    /// <summary>The payload shares the caller's session keyring (AFS, Kerberos); otherwise it gets an empty one.</summary>
+    public bool KeepKeyring { get; init; }
+
+    /// <summary>Program that writes the uid map in place of the helper (newuidmap), null where the map is the caller's own id only.</summary>
+    public string? UidMapper { get; init; }
+
+    public string? GidMapper { get; init; }
+
+    /// <summary>Map of a second user namespace, the payload's own, below the one that owns the mounts; empty = none.</summary>
+    public ImmutableArray<string> InnerUidMap { get; init; } = [];
+
+    public ImmutableArray<string> InnerGidMap { get; init; } = [];
+
     /// <summary>In order; empty for the apptainer launcher.</summary>
     public ImmutableArray<LaunchOperation> Operations { get; init; } = [];
 }

@@ -58,13 +58,7 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
 
     public async Task<RunResult> RunAsync(LaunchSpec spec, RunControl control, CancellationToken ct)
     {
-        PlanEncoder.Mode mode = spec.Interactive ? PlanEncoder.Mode.Interactive : PlanEncoder.Mode.None;
-        if (spec.Operations.Any(o => o.Op == LaunchOperations.Proc))
-        {
-            mode |= PlanEncoder.Mode.PidNamespace;
-        }
-
-        byte[] plan = PlanEncoder.Encode(spec, mode, new PlanCaller(Environment.ProcessId, Linger, OpenFileLimit.OfCaller()));
+        byte[] plan = PlanEncoder.Encode(spec, PlanEncoder.ModeOf(spec), new PlanCaller(Environment.ProcessId, Linger, OpenFileLimit.OfCaller()));
         InitProcess init;
         try
         {

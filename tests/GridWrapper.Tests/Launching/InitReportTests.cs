@@ -36,7 +36,7 @@ internal sealed class InitReportTests
     }
 
     [TestCase(0u, "slave-root"), TestCase(2u, "bind"), TestCase(6u, "scaffold"), TestCase(7u, "step-7"), TestCase(0x10000u, "find-parent"), TestCase(0x10001u, "unshare")]
-    [TestCase(0x10004u, "write-gid-map"), TestCase(0x10005u, "fork"), TestCase(0x10006u, "enter-directory"), TestCase(0x10007u, "drop-privileges"), TestCase(0x10008u, "step-65544")]
+    [TestCase(0x10004u, "write-gid-map"), TestCase(0x10005u, "fork"), TestCase(0x10006u, "enter-directory"), TestCase(0x10007u, "drop-privileges"), TestCase(0x10008u, "join-cgroup"), TestCase(0x10009u, "take-terminal"), TestCase(0x1000au, "set-limits"), TestCase(0x10fffu, "step-69631")]
     public void StepsHaveNames(uint step, string name) => Assert.That(Report(step, 1).StepName(Operations), Is.EqualTo(name));
 
     [TestCase(0x10000u, false), TestCase(0x10001u, true), TestCase(0x10004u, true), TestCase(0x10005u, false), TestCase(0u, false)]

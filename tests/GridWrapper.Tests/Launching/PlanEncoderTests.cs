@@ -25,13 +25,50 @@ internal sealed class PlanEncoderTests
         byte[] plan = PlanEncoder.Encode(Small, PlanEncoder.Mode.PidNamespace | PlanEncoder.Mode.Interactive, new PlanCaller(99, TimeSpan.FromSeconds(1.5), 1024));
         string[] expected =
         [
-            "47574950", "01000000", Word(plan.Length), "03000000", "63000000", "02000000", "02000000", "01000000", "dc050000", "00040000",
+            "47574950", "02000000", Word(plan.Length), "03000000", "63000000", "02000000", "02000000", "01000000", "dc050000", "00040000", "00000000",
             "06000000", Hex("7 7 1\n\0\0"), "06000000", Hex("8 8 1\n\0\0"), "02000000", Hex("/w\0\0"),
+            "ffffffff", "ffffffff", "ffffffff", "ffffffff", "ffffffff",
             "06000000", Hex("/bin/x\0\0"), "04000000", Hex("äö\0\0\0\0"), "05000000", Hex("A=b=c\0\0\0"),
             "06000000", "03000000", "02000000", Hex("/s\0\0"), "02000000", Hex("/t\0\0"), "00000000", "00000000",
             "0a000000", "00000000", "ffffffff", "02000000", Hex("/f\0\0"), "03000000", Hex("abc\0"),
         ];
         Assert.That(Convert.ToHexStringLower(plan), Is.EqualTo(string.Concat(expected)));
+    }
+
+    [Test]
+    public void WhatIsUsuallyAbsentComesBehindTheDirectory()
+    {
+        LaunchSpec spec = Small with
+        {
+            CgroupDirectory = "/c",
+            UidMapper = "/u",
+            GidMapper = "/g",
+            InnerUidMap = ["0 7 1"],
+            InnerGidMap = ["0 8 1"],
+            ResourceLimits = [new ResourceLimit(6, 0x1_0000_0002, ResourceLimit.Unlimited)],
+        };
+        string plan = Convert.ToHexStringLower(PlanEncoder.Encode(spec, PlanEncoder.Mode.None, default));
+        string strings = string.Concat(
+            "02000000", Hex("/c\0\0"), "02000000", Hex("/u\0\0"), "02000000", Hex("/g\0\0"), "06000000", Hex("0 7 1\n\0\0"), "06000000", Hex("0 8 1\n\0\0"));
+        const string Limits = "06000000" + "02000000" + "01000000" + "ffffffff" + "ffffffff";
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(plan[80..88], Is.EqualTo("01000000"));
+            Assert.That(plan, Does.Contain(Hex("/w\0\0") + strings));
+            Assert.That(plan, Does.Contain(Hex("A=b=c\0\0\0") + Limits + "06000000"));
+        }
+    }
+
+    [Test]
+    public void TheModeFollowsFromTheLaunch()
+    {
+        LaunchSpec spec = Small with { Terminal = true, KeepKeyring = true, Operations = [new LaunchOperation(LaunchOperations.Proc, null, "/proc")] };
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(PlanEncoder.ModeOf(Small), Is.EqualTo(PlanEncoder.Mode.None));
+            Assert.That(PlanEncoder.ModeOf(spec), Is.EqualTo(PlanEncoder.Mode.PidNamespace | PlanEncoder.Mode.Terminal | PlanEncoder.Mode.KeepKeyring));
+            Assert.That(PlanEncoder.ModeOf(Small with { Interactive = true }), Is.EqualTo(PlanEncoder.Mode.Interactive));
+        }
     }
 
     [TestCase("ro", "", 1u), TestCase("optional", "", 2u), TestCase("file", "", 4u), TestCase("ro,optional,mode=0755,size=1m", "mode=0755,size=1m", 3u), TestCase("", "", 0u), TestCase("writable", "", 0u)]
