@@ -41,7 +41,7 @@ internal static class SettingsReader
                 .. SiteProfiles.Binds(site, environment).Select(b => new BindMount(b.Source, b.Target ?? b.Source, b.ReadOnly, b.Optional)),
                 .. given.List(GlobalOptions.Bind).SelectMany(b => Bind(b, here, faults)),
             ],
-            PayloadEnvironment = [.. given.List(GlobalOptions.Env).SelectMany(e => Assignment(e, faults))],
+            PayloadEnvironment = Assignments(given.List(GlobalOptions.Env), faults),
             InitialDirectory = Absolute(given.Text(GlobalOptions.InitialDirectory), "--pwd", faults),
             Gpu = OneOf(given.Text(GlobalOptions.Gpu), ["auto", "on", "off"], "--gpu", faults) ?? site.Gpu,
             Writable = given.Flag(GlobalOptions.Writable),
@@ -145,16 +145,23 @@ internal static class SettingsReader
         yield return new BindMount(source, parts.Length > 1 ? parts[1] : source, parts.Length == 3 && parts[2] == "ro", Optional: false);
     }
 
-    private static IEnumerable<KeyValuePair<string, string>> Assignment(string text, List<string> faults)
+    /// <summary>A plain loop: this is on the path of every start.</summary>
+    private static ImmutableArray<KeyValuePair<string, string>> Assignments(IReadOnlyList<string> texts, List<string> faults)
     {
-        int equals = text.IndexOf('=', StringComparison.Ordinal);
-        if (equals < 1)
+        ImmutableArray<KeyValuePair<string, string>> assignments = [];
+        foreach (string text in texts)
         {
-            faults.Add($"--env {text}: expected KEY=VALUE");
-            yield break;
+            int equals = text.IndexOf('=', StringComparison.Ordinal);
+            if (equals < 1)
+            {
+                faults.Add($"--env {text}: expected KEY=VALUE");
+                continue;
+            }
+
+            assignments = assignments.Add(new KeyValuePair<string, string>(text[..equals], text[(equals + 1)..]));
         }
 
-        yield return new KeyValuePair<string, string>(text[..equals], text[(equals + 1)..]);
+        return assignments;
     }
 
     private static string? ServerUrl(string? text, List<string> faults)

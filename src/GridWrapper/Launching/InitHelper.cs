@@ -18,7 +18,7 @@ internal static class InitHelper
     /// <summary>First twelve hex digits of the helper's sha256.</summary>
     internal static string Digest => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Bytes()))[..12];
 
-    /// <summary>Starts the helper on a plan.</summary>
+    /// <summary>Starts the helper on a plan, as a child of the calling thread.</summary>
     /// <param name="plan">Encoded by <see cref="PlanEncoder"/>.</param>
     /// <param name="reports">Write end of the report pipe; the caller closes its own copy afterwards.</param>
     /// <param name="output">Replacements of the helper's stdout and stderr, null = inherited.</param>
@@ -41,11 +41,11 @@ internal static class InitHelper
         try
         {
             using SafeFileHandle program = MemoryFile(Resource, Bytes(), executable: true);
-            return ChildProcess.Start(Spec($"/proc/self/fd/{ProgramFd}", [.. descriptors, (ProgramFd, Number(program))]));
+            return ChildProcess.StartHere(Spec($"/proc/self/fd/{ProgramFd}", [.. descriptors, (ProgramFd, Number(program))]));
         }
         catch (LinuxException e) when (e.Errno is Errno.EACCES or Errno.EPERM or Errno.ENOSYS)
         {
-            return ChildProcess.Start(Spec(OnDisk(fallbackDirectory), descriptors));
+            return ChildProcess.StartHere(Spec(OnDisk(fallbackDirectory), descriptors));
         }
     }
 

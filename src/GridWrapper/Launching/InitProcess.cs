@@ -1,40 +1,36 @@
-using System.Threading.Channels;
 using GridWrapper.Linux;
 using Microsoft.Win32.SafeHandles;
 
 namespace GridWrapper.Launching;
 
-/// <summary>A running gridwrap-init and the stream of its reports.</summary>
-internal sealed class InitProcess
+/// <summary>
+/// A running gridwrap-init and its reports. It is a child of the thread that started it, which reads the reports and reaps it; signals may be sent from any thread.
+/// </summary>
+internal sealed class InitProcess : IDisposable
 {
     /// <summary>Tells the helper to kill everything inside and still report (SIGNAL_KILL_ALL in the helper).</summary>
     private const int KillAll = 40;
 
     private readonly ChildProcess _child;
+    private readonly SafeFileHandle _reports;
+    private readonly byte[] _record = new byte[InitReport.SizeBytes];
 
-    private InitProcess(ChildProcess child, ChannelReader<InitReport> reports)
-    {
-        _child = child;
-        Reports = reports;
-    }
-
-    /// <summary>Completes when the last process that could report is gone.</summary>
-    internal ChannelReader<InitReport> Reports { get; }
+    private InitProcess(ChildProcess child, SafeFileHandle reports) => (_child, _reports) = (child, reports);
 
     internal int Pid => _child.Pid;
 
-    internal Task<ChildExit> Exit => _child.Exit;
+    /// <summary>True once <see cref="Next"/> has seen the end of the reports: the helper has ended, and with it all that it watched over.</summary>
+    internal bool HasEnded { get; private set; }
 
     /// <exception cref="LinuxException">The helper could not be started.</exception>
     internal static InitProcess Start(byte[] plan, (SafeFileHandle? Out, SafeFileHandle? Error) output, string fallbackDirectory)
     {
         (SafeFileHandle read, SafeFileHandle write) = Pipe.Create();
-        ChildProcess child;
         using (write)
         {
             try
             {
-                child = InitHelper.Start(plan, write, output, fallbackDirectory);
+                return new InitProcess(InitHelper.Start(plan, write, output, fallbackDirectory), read);
             }
             catch
             {
@@ -42,11 +38,30 @@ internal sealed class InitProcess
                 throw;
             }
         }
+    }
 
-        Channel<InitReport> channel = Channel.CreateUnbounded<InitReport>(new UnboundedChannelOptions { SingleWriter = true });
-        Thread reader = new(() => ReadReports(read, channel.Writer), 128 * 1024) { IsBackground = true, Name = "reports" };
-        reader.Start();
-        return new InitProcess(child, channel.Reader);
+    /// <summary>Waits for the next report; null when none came within the limit, or when there will be none.</summary>
+    internal InitReport? Next(TimeSpan? limit)
+    {
+        if (HasEnded || !Pipe.WaitReadable(_reports, limit))
+        {
+            return null;
+        }
+
+        HasEnded = !Pipe.ReadExactly(_reports, _record);
+        return HasEnded ? null : InitReport.Parse(_record);
+    }
+
+    /// <summary>Waits for the end of the helper and reaps it; null when it did not end within the limit.</summary>
+    internal ChildExit? End(TimeSpan limit)
+    {
+        long deadline = Environment.TickCount64 + (limit.Ticks / TimeSpan.TicksPerMillisecond);
+        while (!HasEnded && Environment.TickCount64 < deadline)
+        {
+            _ = Next(TimeSpan.FromMilliseconds(Math.Max(0, deadline - Environment.TickCount64)));
+        }
+
+        return HasEnded ? _child.Reap() : null;
     }
 
     internal void Signal(int signal) => _child.Signal(signal);
@@ -56,17 +71,5 @@ internal sealed class InitProcess
     /// <summary>Last resort: the kernel then ends everything below.</summary>
     internal void Kill() => _child.Signal(Libc.SIGKILL);
 
-    private static void ReadReports(SafeFileHandle pipe, ChannelWriter<InitReport> reports)
-    {
-        using (pipe)
-        {
-            byte[] record = new byte[InitReport.SizeBytes];
-            while (Pipe.ReadExactly(pipe, record))
-            {
-                reports.TryWrite(InitReport.Parse(record));
-            }
-        }
-
-        reports.Complete();
-    }
+    public void Dispose() => _reports.Dispose();
 }

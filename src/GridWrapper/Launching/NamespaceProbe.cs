@@ -40,33 +40,34 @@ internal static class NamespaceProbe
             Operations = [.. Steps],
         };
         byte[] plan = PlanEncoder.Encode(spec, PlanEncoder.Mode.Probe | PlanEncoder.Mode.PidNamespace, new PlanCaller(Environment.ProcessId, TimeSpan.Zero, 0));
-        InitProcess init;
+        return await Task.Factory.StartNew(() => Try(plan, helperDirectory, deadline, ct), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    }
+
+    private static Fact<NamespaceFacts> Try(byte[] plan, string helperDirectory, TimeSpan deadline, CancellationToken ct)
+    {
         try
         {
-            init = InitProcess.Start(plan, default, helperDirectory);
+            using InitProcess init = InitProcess.Start(plan, default, helperDirectory);
+            using CancellationTokenRegistration cancelled = ct.Register(init.Kill);
+            List<InitReport> reports = [];
+            long end = Environment.TickCount64 + (deadline.Ticks / TimeSpan.TicksPerMillisecond);
+            while (init.Next(TimeSpan.FromMilliseconds(Math.Max(0, end - Environment.TickCount64))) is { } report)
+            {
+                reports.Add(report);
+            }
+
+            bool answered = init.HasEnded;
+            init.Kill();
+            _ = init.End(TimeSpan.FromSeconds(1));
+            ct.ThrowIfCancellationRequested();
+            return answered
+                ? new Fact<NamespaceFacts>.Known(Judge(reports))
+                : new Fact<NamespaceFacts>.Unknown(string.Create(CultureInfo.InvariantCulture, $"no answer within {deadline.TotalSeconds:0} s"));
         }
         catch (LinuxException e)
         {
             return new Fact<NamespaceFacts>.Unknown($"the probe could not be started: {e.Message}");
         }
-
-        List<InitReport> reports = [];
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        limit.CancelAfter(deadline);
-        try
-        {
-            await foreach (InitReport report in init.Reports.ReadAllAsync(limit.Token))
-            {
-                reports.Add(report);
-            }
-        }
-        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
-        {
-            init.Kill();
-            return new Fact<NamespaceFacts>.Unknown(string.Create(CultureInfo.InvariantCulture, $"no answer within {deadline.TotalSeconds:0} s"));
-        }
-
-        return new Fact<NamespaceFacts>.Known(Judge(reports));
     }
 
     /// <summary>Pure: the reports of the steps as facts.</summary>

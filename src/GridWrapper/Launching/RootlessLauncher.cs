@@ -56,20 +56,22 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
         };
     }
 
-    public async Task<RunResult> RunAsync(LaunchSpec spec, RunControl control, CancellationToken ct)
+    public Task<RunResult> RunAsync(LaunchSpec spec, RunControl control, CancellationToken ct) =>
+        Task.Factory.StartNew(() => Run(spec, control, ct), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    /// <summary>The same on the calling thread, for a caller that has nothing else to do meanwhile.</summary>
+    internal RunResult Run(LaunchSpec spec, RunControl control, CancellationToken ct)
     {
         byte[] plan = PlanEncoder.Encode(spec, PlanEncoder.ModeOf(spec), new PlanCaller(Environment.ProcessId, Linger, OpenFileLimit.OfCaller()));
-        InitProcess init;
         try
         {
-            init = InitProcess.Start(plan, (control.StandardOutput, control.StandardError), helperDirectory);
+            using InitProcess init = InitProcess.Start(plan, (control.StandardOutput, control.StandardError), helperDirectory);
+            return new RootlessRun(spec, control, init).Run(ct);
         }
         catch (LinuxException e)
         {
             throw new GridWrapperException(RootlessFailure.NotStarted(e), e);
         }
-
-        return await new RootlessRun(spec, control, init).RunAsync(ct);
     }
 
     private static Verdict.Refused? Fault(StepResult step, string what, string advice) =>

@@ -3,28 +3,32 @@ using GridWrapper.Linux;
 
 namespace GridWrapper.Launching;
 
-/// <summary>One supervised payload of the rootless launcher, from the helper's start to the last process inside.</summary>
+/// <summary>
+/// One supervised payload of the rootless launcher, from the helper's start to the last process inside. It blocks the thread that started the helper: what comes from
+/// elsewhere (signals, limits, commands of the workload manager) acts on the helper directly, and its end ends the wait.
+/// </summary>
 internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProcess init)
 {
     /// <summary>How long KILL may take before the tree counts as stuck in the kernel.</summary>
     private static readonly TimeSpan Unkillable = TimeSpan.FromSeconds(2);
 
-    internal async Task<RunResult> RunAsync(CancellationToken ct)
+    /// <summary>How often the wait looks up whether the tree has been given up.</summary>
+    private static readonly TimeSpan Glance = TimeSpan.FromSeconds(1);
+
+    internal RunResult Run(CancellationToken ct)
     {
-        InitReport? first = await FirstReportAsync();
+        InitReport first = FirstReport();
         DateTimeOffset began = control.Time.GetUtcNow();
-        switch (first?.Kind)
+        if (first.Kind == InitReportKind.ExecFailed)
         {
-            case InitReportKind.Started:
-                break;
-            case InitReportKind.ExecFailed:
-                await WaitAsync(init.Exit, Unkillable);
-                return NotExecuted(first.Errno, began);
-            case null:
-                throw new GridWrapperException(RootlessFailure.Vanished((await init.Exit).Code));
-            default:
-                await WaitAsync(init.Exit, Unkillable);
-                throw new GridWrapperException(RootlessFailure.From(first, spec));
+            _ = init.End(Unkillable);
+            return NotExecuted(first.Errno, began);
+        }
+
+        if (first.Kind != InitReportKind.Started)
+        {
+            _ = init.End(Unkillable);
+            throw new GridWrapperException(RootlessFailure.From(first, spec));
         }
 
         control.Started?.Invoke(init.Pid);
@@ -32,8 +36,7 @@ internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProce
         using IDisposable listening = control.Stop.Listen(escalation.Forward);
         using CancellationTokenRegistration cancelled = ct.Register(StopUnlessStopping);
         using ITimer? limit = control.Timeout is { } timeout ? Limit(timeout) : null;
-        InitReport? end = await EndAsync(escalation);
-        return Result(end, began, escalation);
+        return Result(End(escalation), began, escalation);
     }
 
     /// <summary>A cancellation that came from a signal has been handed on as that signal.</summary>
@@ -48,50 +51,36 @@ internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProce
     private ITimer Limit(TimeSpan timeout) =>
         control.Time.CreateTimer(_ => control.Stop.RequestStop(StopReason.Timeout), null, timeout, Timeout.InfiniteTimeSpan);
 
-    private async Task<InitReport?> FirstReportAsync()
+    private InitReport FirstReport()
     {
-        using CancellationTokenSource deadline = new(control.SetupDeadline, control.Time);
-        try
+        if (init.Next(control.SetupDeadline) is { } report)
         {
-            return await init.Reports.WaitToReadAsync(deadline.Token) && init.Reports.TryRead(out InitReport? report) ? report : null;
+            return report;
         }
-        catch (OperationCanceledException)
+
+        if (init.HasEnded)
         {
-            init.Kill();
-            await WaitAsync(init.Exit, Unkillable);
-            throw new GridWrapperException(RootlessFailure.SetupHung(control.SetupDeadline, init.Pid));
+            throw new GridWrapperException(RootlessFailure.Vanished(init.End(Unkillable)?.Code ?? ExitCodes.CannotRun));
         }
+
+        init.Kill();
+        _ = init.End(Unkillable);
+        throw new GridWrapperException(RootlessFailure.SetupHung(control.SetupDeadline, init.Pid));
     }
 
     /// <summary>The end report; null when everything inside was killed without one, or could not be killed.</summary>
-    private async Task<InitReport?> EndAsync(Escalation escalation)
+    private InitReport? End(Escalation escalation)
     {
-        Task<InitReport?> report = NextAsync();
-        await Task.WhenAny(report, escalation.GivenUp);
-        if (!report.IsCompleted)
+        InitReport? end;
+        do
         {
-            return null;
+            end = init.Next(Glance);
         }
+        while (end is not { Kind: InitReportKind.Exited } && !init.HasEnded && !escalation.HasGivenUp);
 
         // The helper itself is gone a moment later; a zombie left by us would be a process left behind.
-        await WaitAsync(init.Exit, Unkillable);
-        return await report;
-    }
-
-    private async Task<InitReport?> NextAsync()
-    {
-        while (await init.Reports.WaitToReadAsync())
-        {
-            while (init.Reports.TryRead(out InitReport? report))
-            {
-                if (report.Kind == InitReportKind.Exited)
-                {
-                    return report;
-                }
-            }
-        }
-
-        return null;
+        _ = init.End(escalation.HasGivenUp ? TimeSpan.Zero : Unkillable);
+        return end;
     }
 
     private RunResult Result(InitReport? end, DateTimeOffset began, Escalation escalation)
@@ -108,7 +97,7 @@ internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProce
             CpuSeconds = exit.CpuSeconds,
             MaxRssBytes = exit.MaxRssBytes,
             StopReason = escalation.HasBegun ? control.Stop.Reason : StopReason.None,
-            StuckProcess = escalation.GivenUp.IsCompleted && !init.Exit.IsCompleted ? init.Pid : null,
+            StuckProcess = escalation.HasGivenUp && !init.HasEnded ? init.Pid : null,
         };
     }
 
@@ -120,18 +109,14 @@ internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProce
         EndedAt = control.Time.GetUtcNow(),
     };
 
-    private async Task WaitAsync(Task task, TimeSpan limit) =>
-        await Task.WhenAny(task, Task.Delay(limit, control.Time, CancellationToken.None));
-
     /// <summary>Signals on their way in: an ending one starts the grace period, then KILL by the helper, then KILL of the helper, then giving up.</summary>
     private sealed class Escalation(bool interactive, RunControl control, InitProcess init) : IDisposable
     {
-        private readonly TaskCompletionSource _givenUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private ITimer? _next;
         private int _stage;
 
-        /// <summary>Completes when even KILL did not end the tree.</summary>
-        internal Task GivenUp => _givenUp.Task;
+        /// <summary>Even KILL did not end the tree.</summary>
+        internal bool HasGivenUp => Volatile.Read(ref _stage) > 3;
 
         /// <summary>The payload was asked to end.</summary>
         internal bool HasBegun => Volatile.Read(ref _stage) > 0;
@@ -162,9 +147,6 @@ internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProce
                     break;
                 case 3:
                     init.Kill();
-                    break;
-                case 4:
-                    _givenUp.TrySetResult();
                     break;
             }
         }

@@ -2,8 +2,8 @@ namespace GridWrapper.Linux;
 
 /// <summary>
 /// A child started by posix_spawn(3) and waited for with wait4(2). Signal dispositions and mask are reset to default in the child, so that nothing of the
-/// runtime's own set-up is inherited. The child is started and waited for on one dedicated thread, because PR_SET_PDEATHSIG in a child
-/// fires when the parent *thread* ends, not the process.
+/// runtime's own set-up is inherited. The child is started and waited for on one thread, because PR_SET_PDEATHSIG in a child fires when the parent
+/// *thread* ends, not the process: a dedicated one (<see cref="Start"/>), or the caller's own (<see cref="StartHere"/>).
 /// </summary>
 internal sealed class ChildProcess
 {
@@ -45,7 +45,43 @@ internal sealed class ChildProcess
         }
     }
 
-    private unsafe void Live(ChildSpec spec, Action<int> started)
+    /// <summary>Starts the child as one of the calling thread, which must not end before it and reaps it by <see cref="Reap"/>. For a caller that waits anyway.</summary>
+    /// <exception cref="LinuxException">As for <see cref="Start"/>.</exception>
+    internal static ChildProcess StartHere(ChildSpec spec)
+    {
+        ChildProcess child = new();
+        int error = Spawn(spec, out int pid);
+        child.Pid = pid;
+        return error == 0 ? child : throw new LinuxException("posix_spawn", spec.Program, error);
+    }
+
+    /// <summary>Blocks until the child has ended, and takes its exit. On the thread that started it.</summary>
+    internal unsafe ChildExit Reap(bool killGroup = false)
+    {
+        int status = 0;
+        Libc.ResourceUsage usage = default;
+        // WNOWAIT first, so that the pid cannot be reused while a signal is being sent.
+        while (WaitWithoutReaping(Pid) == Errno.EINTR)
+        {
+        }
+
+        lock (_lock)
+        {
+            if (killGroup)
+            {
+                _ = Libc.Kill(-Pid, Libc.SIGKILL);
+            }
+
+            _reaped = true;
+            while (Libc.Wait4(Pid, &status, 0, &usage) < 0 && Errno.Last == Errno.EINTR)
+            {
+            }
+        }
+
+        return ChildExit.From(status, usage);
+    }
+
+    private void Live(ChildSpec spec, Action<int> started)
     {
         int pid = 0;
         int error = spec.WorkingDirectory is null ? 0 : ChangeDirectory(spec.WorkingDirectory);
@@ -56,32 +92,10 @@ internal sealed class ChildProcess
 
         Pid = pid;
         started(error);
-        if (error != 0)
+        if (error == 0)
         {
-            return;
+            _exit.SetResult(Reap(spec is { NewProcessGroup: true, KillGroupAtExit: true }));
         }
-
-        int status = 0;
-        Libc.ResourceUsage usage = default;
-        // WNOWAIT first, so that the pid cannot be reused while a signal is being sent.
-        while (WaitWithoutReaping(pid) == Errno.EINTR)
-        {
-        }
-
-        lock (_lock)
-        {
-            if (spec is { NewProcessGroup: true, KillGroupAtExit: true })
-            {
-                _ = Libc.Kill(-pid, Libc.SIGKILL);
-            }
-
-            _reaped = true;
-            while (Libc.Wait4(pid, &status, 0, &usage) < 0 && Errno.Last == Errno.EINTR)
-            {
-            }
-        }
-
-        _exit.SetResult(ChildExit.From(status, usage));
     }
 
     /// <summary>posix_spawn learnt to change the directory in glibc 2.29 only. This thread leaves the working directory that it shares with the others.</summary>
@@ -134,7 +148,12 @@ internal sealed class ChildProcess
     /// <summary>Targets may collide with sources, so every source is first moved out of the way, to numbers above all of them.</summary>
     private static unsafe void AddDescriptors(byte* actions, ChildSpec spec)
     {
-        int parking = spec.Descriptors.Select(d => Math.Max(d.Child, d.Parent)).DefaultIfEmpty(2).Max() + 1;
+        int parking = 3;
+        foreach ((int child, int parent) in spec.Descriptors)
+        {
+            parking = Math.Max(parking, Math.Max(child, parent) + 1);
+        }
+
         int park = parking;
         foreach ((_, int parent) in spec.Descriptors)
         {

@@ -37,7 +37,7 @@ internal readonly unsafe partial record struct FileIdentity(FileKind Kind, int P
         _ => FileKind.Other,
     };
 
-    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "statx", SetLastError = true)]
     private static partial int Statx(int directory, byte* path, int flags, uint mask, StatxBuffer* buffer);
 
     /// <summary>struct statx of statx(2); the same on every architecture.</summary>

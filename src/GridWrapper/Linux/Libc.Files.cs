@@ -21,57 +21,57 @@ internal static unsafe partial class Libc
     /// <summary>STATX_BASIC_STATS.</summary>
     internal const uint StatxBasic = 0x7ff;
 
-    [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "openat", SetLastError = true)]
     internal static partial int OpenAt(SafeFileHandle directory, byte* name, int flags, uint mode);
 
-    [LibraryImport("libc", EntryPoint = "mkdirat", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "mkdirat", SetLastError = true)]
     internal static partial int MakeDirectoryAt(SafeFileHandle directory, byte* name, uint mode);
 
-    [LibraryImport("libc", EntryPoint = "mknodat", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "mknodat", SetLastError = true)]
     internal static partial int MakeNodeAt(SafeFileHandle directory, byte* name, uint mode, ulong device);
 
-    [LibraryImport("libc", EntryPoint = "symlinkat", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "symlinkat", SetLastError = true)]
     internal static partial int SymlinkAt(byte* target, SafeFileHandle directory, byte* name);
 
-    [LibraryImport("libc", EntryPoint = "linkat", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "linkat", SetLastError = true)]
     internal static partial int LinkAt(SafeFileHandle oldDirectory, byte* oldName, SafeFileHandle newDirectory, byte* newName, int flags);
 
-    [LibraryImport("libc", EntryPoint = "unlinkat", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "unlinkat", SetLastError = true)]
     internal static partial int UnlinkAt(SafeFileHandle directory, byte* name, int flags);
 
-    [LibraryImport("libc", EntryPoint = "renameat", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "renameat", SetLastError = true)]
     internal static partial int RenameAt(SafeFileHandle oldDirectory, byte* oldName, SafeFileHandle newDirectory, byte* newName);
 
-    [LibraryImport("libc", EntryPoint = "readlinkat", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "readlinkat", SetLastError = true)]
     internal static partial nint ReadLinkAt(SafeFileHandle directory, byte* name, byte* buffer, nint size);
 
-    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "statx", SetLastError = true)]
     internal static partial int Statx(SafeFileHandle directory, byte* name, int flags, uint mask, byte* buffer);
 
-    [LibraryImport("libc", EntryPoint = "fchmod", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "fchmod", SetLastError = true)]
     internal static partial int ChangeMode(SafeFileHandle file, uint mode);
 
-    [LibraryImport("libc", EntryPoint = "utimensat", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "utimensat", SetLastError = true)]
     internal static partial int SetTimesAt(SafeFileHandle directory, byte* name, long* times, int flags);
 
-    [LibraryImport("libc", EntryPoint = "futimens", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "futimens", SetLastError = true)]
     internal static partial int SetTimes(SafeFileHandle file, long* times);
 
-    [LibraryImport("libc", EntryPoint = "fsetxattr", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "fsetxattr", SetLastError = true)]
     internal static partial int SetXattr(SafeFileHandle file, byte* name, byte* value, nuint size, int flags);
 
-    [LibraryImport("libc", EntryPoint = "fgetxattr", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "fgetxattr", SetLastError = true)]
     internal static partial nint GetXattr(SafeFileHandle file, byte* name, byte* value, nuint size);
 
-    [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "ftruncate", SetLastError = true)]
     internal static partial int Truncate(SafeFileHandle file, long length);
 
-    [LibraryImport("libc", EntryPoint = "pwrite", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "pwrite", SetLastError = true)]
     internal static partial nint WriteAt(SafeFileHandle file, byte* buffer, nint count, long offset);
 
-    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "flock", SetLastError = true)]
     internal static partial int Flock(SafeFileHandle file, int operation);
 
-    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "fsync", SetLastError = true)]
     internal static partial int Fsync(SafeFileHandle file);
 }

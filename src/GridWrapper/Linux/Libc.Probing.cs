@@ -10,32 +10,32 @@ internal static unsafe partial class Libc
     internal const long FuseMagic = 0x65735546;
 
     /// <summary>open(2) relative to a directory descriptor.</summary>
-    [LibraryImport("libc", EntryPoint = "openat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport("libc.so.6", EntryPoint = "openat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int ProbeOpenAt(int directory, string path, int flags, uint mode);
 
-    [LibraryImport("libc", EntryPoint = "readlinkat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport("libc.so.6", EntryPoint = "readlinkat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial nint ProbeReadLinkAt(int directory, string path, byte* buffer, nuint size);
 
-    [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "pread", SetLastError = true)]
     internal static partial nint ProbePread(int fd, byte* buffer, nuint count, long offset);
 
-    [LibraryImport("libc", EntryPoint = "fstatfs", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "fstatfs", SetLastError = true)]
     internal static partial int ProbeFstatfs(int fd, FileSystemStatus* status);
 
-    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport("libc.so.6", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int ProbeStatx(int directory, string path, int flags, uint mask, FileStatus* status);
 
-    [LibraryImport("libc", EntryPoint = "fgetxattr", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport("libc.so.6", EntryPoint = "fgetxattr", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial nint ProbeFgetxattr(int fd, string name, byte* value, nuint size);
 
-    [LibraryImport("libc", EntryPoint = "chdir", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport("libc.so.6", EntryPoint = "chdir", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int ProbeChangeDirectory(string path);
 
     /// <summary>signal(3) with SIG_DFL: a probe child must die of SIGTERM at once, without the runtime's orderly shutdown.</summary>
-    [LibraryImport("libc", EntryPoint = "signal")]
+    [LibraryImport("libc.so.6", EntryPoint = "signal")]
     internal static partial nint ProbeSignal(int signal, nint handler);
 
-    [LibraryImport("libc", EntryPoint = "faccessat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport("libc.so.6", EntryPoint = "faccessat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int ProbeAccess(int directory, string path, int mode, int flags);
 
     /// <summary>getdents64(2): libc has no wrapper before glibc 2.30.</summary>

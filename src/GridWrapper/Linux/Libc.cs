@@ -33,91 +33,91 @@ internal static unsafe partial class Libc
 
     internal static int O_NOFOLLOW => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
 
-    [LibraryImport("libc", EntryPoint = "posix_spawn")]
+    [LibraryImport("libc.so.6", EntryPoint = "posix_spawn")]
     internal static partial int PosixSpawn(int* pid, byte* path, void* fileActions, void* attributes, byte** argv, byte** envp);
 
-    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_init")]
+    [LibraryImport("libc.so.6", EntryPoint = "posix_spawn_file_actions_init")]
     internal static partial int SpawnFileActionsInit(void* actions);
 
-    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_destroy")]
+    [LibraryImport("libc.so.6", EntryPoint = "posix_spawn_file_actions_destroy")]
     internal static partial int SpawnFileActionsDestroy(void* actions);
 
-    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_adddup2")]
+    [LibraryImport("libc.so.6", EntryPoint = "posix_spawn_file_actions_adddup2")]
     internal static partial int SpawnFileActionsAddDup2(void* actions, int fd, int newFd);
 
-    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_addclose")]
+    [LibraryImport("libc.so.6", EntryPoint = "posix_spawn_file_actions_addclose")]
     internal static partial int SpawnFileActionsAddClose(void* actions, int fd);
 
-    [LibraryImport("libc", EntryPoint = "waitid", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "waitid", SetLastError = true)]
     internal static partial int WaitId(int idType, int id, void* info, int options);
 
-    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_addopen")]
+    [LibraryImport("libc.so.6", EntryPoint = "posix_spawn_file_actions_addopen")]
     internal static partial int SpawnFileActionsAddOpen(void* actions, int fd, byte* path, int flags, uint mode);
 
-    [LibraryImport("libc", EntryPoint = "posix_spawnattr_init")]
+    [LibraryImport("libc.so.6", EntryPoint = "posix_spawnattr_init")]
     internal static partial int SpawnAttributesInit(void* attributes);
 
-    [LibraryImport("libc", EntryPoint = "posix_spawnattr_destroy")]
+    [LibraryImport("libc.so.6", EntryPoint = "posix_spawnattr_destroy")]
     internal static partial int SpawnAttributesDestroy(void* attributes);
 
-    [LibraryImport("libc", EntryPoint = "posix_spawnattr_setflags")]
+    [LibraryImport("libc.so.6", EntryPoint = "posix_spawnattr_setflags")]
     internal static partial int SpawnAttributesSetFlags(void* attributes, short flags);
 
-    [LibraryImport("libc", EntryPoint = "posix_spawnattr_setpgroup")]
+    [LibraryImport("libc.so.6", EntryPoint = "posix_spawnattr_setpgroup")]
     internal static partial int SpawnAttributesSetGroup(void* attributes, int group);
 
-    [LibraryImport("libc", EntryPoint = "posix_spawnattr_setsigmask")]
+    [LibraryImport("libc.so.6", EntryPoint = "posix_spawnattr_setsigmask")]
     internal static partial int SpawnAttributesSetMask(void* attributes, void* mask);
 
-    [LibraryImport("libc", EntryPoint = "posix_spawnattr_setsigdefault")]
+    [LibraryImport("libc.so.6", EntryPoint = "posix_spawnattr_setsigdefault")]
     internal static partial int SpawnAttributesSetDefault(void* attributes, void* mask);
 
-    [LibraryImport("libc", EntryPoint = "wait4", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "wait4", SetLastError = true)]
     internal static partial int Wait4(int pid, int* status, int options, ResourceUsage* usage);
 
-    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "kill", SetLastError = true)]
     internal static partial int Kill(int pid, int signal);
 
-    [LibraryImport("libc", EntryPoint = "unshare", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "unshare", SetLastError = true)]
     internal static partial int Unshare(int flags);
 
-    [LibraryImport("libc", EntryPoint = "chdir", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "chdir", SetLastError = true)]
     internal static partial int ChangeDirectory(byte* path);
 
-    [LibraryImport("libc", EntryPoint = "pipe2", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "pipe2", SetLastError = true)]
     internal static partial int Pipe2(int* fds, int flags);
 
-    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "close", SetLastError = true)]
     internal static partial int Close(int fd);
 
-    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "read", SetLastError = true)]
     internal static partial nint Read(int fd, byte* buffer, nint count);
 
-    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "write", SetLastError = true)]
     internal static partial nint Write(int fd, byte* buffer, nint count);
 
-    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "poll", SetLastError = true)]
     internal static partial int Poll(PollFd* fds, nuint count, int timeoutMilliseconds);
 
-    [LibraryImport("libc", EntryPoint = "open", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "open", SetLastError = true)]
     internal static partial int Open(byte* path, int flags, uint mode);
 
-    [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport("libc.so.6", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int MemfdCreate(string name, uint flags);
 
-    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "syscall", SetLastError = true)]
     internal static partial nint Syscall(nint number, nint a, nint b, nint c, nint d, nint e);
 
-    [LibraryImport("libc", EntryPoint = "getuid")]
+    [LibraryImport("libc.so.6", EntryPoint = "getuid")]
     internal static partial uint GetUid();
 
-    [LibraryImport("libc", EntryPoint = "getgid")]
+    [LibraryImport("libc.so.6", EntryPoint = "getgid")]
     internal static partial uint GetGid();
 
-    [LibraryImport("libc", EntryPoint = "getppid")]
+    [LibraryImport("libc.so.6", EntryPoint = "getppid")]
     internal static partial int GetParentPid();
 
-    [LibraryImport("libc", EntryPoint = "isatty")]
+    [LibraryImport("libc.so.6", EntryPoint = "isatty")]
     internal static partial int IsTerminal(int fd);
 
     /// <summary>struct pollfd.</summary>

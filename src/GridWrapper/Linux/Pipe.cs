@@ -14,6 +14,27 @@ internal static unsafe class Pipe
             : throw new LinuxException("pipe2", "", Errno.Last);
     }
 
+    /// <summary>Blocks until there is something to read or the stream has ended; false when neither came within the limit. Null waits for ever.</summary>
+    internal static bool WaitReadable(SafeFileHandle pipe, TimeSpan? limit)
+    {
+        long deadline = limit is { } span ? Environment.TickCount64 + (span.Ticks / TimeSpan.TicksPerMillisecond) + 1 : long.MaxValue;
+        for (; ; )
+        {
+            long left = limit is null ? -1 : Math.Clamp(deadline - Environment.TickCount64, 0, int.MaxValue);
+            Libc.PollFd poll = new() { Fd = (int)pipe.DangerousGetHandle(), Events = 1 };
+            int ready = Libc.Poll(&poll, 1, (int)left);
+            if (ready > 0 || (ready < 0 && Errno.Last != Errno.EINTR))
+            {
+                return true;
+            }
+
+            if (ready == 0 && left >= 0 && Environment.TickCount64 >= deadline)
+            {
+                return false;
+            }
+        }
+    }
+
     /// <summary>Blocks until the buffer is full; false at the end of the stream.</summary>
     internal static bool ReadExactly(SafeFileHandle pipe, byte[] buffer)
     {

@@ -5,6 +5,9 @@ namespace GridWrapper.Probing;
 /// <summary>What a survey found about the wanted image: which places hold it, and what it is.</summary>
 internal sealed record ImageFacts
 {
+    /// <summary>Null = none: an empty set costs start-up time where nobody asks for it.</summary>
+    private readonly ImmutableHashSet<Digest>? _cachedLayers;
+
     public required ImageReference Reference { get; init; }
 
     /// <summary>Manifest and configuration as the registry (or the local layout/archive) serves them.</summary>
@@ -20,5 +23,9 @@ internal sealed record ImageFacts
     public Fact<PathImage> AtPath { get; init; } = new Fact<PathImage>.Unknown("not asked");
 
     /// <summary>DiffIDs of layers already in the node's cache.</summary>
-    public ImmutableHashSet<Digest> CachedLayers { get; init; } = [];
+    public ImmutableHashSet<Digest> CachedLayers
+    {
+        get => _cachedLayers ?? [];
+        init => _cachedLayers = value;
+    }
 }

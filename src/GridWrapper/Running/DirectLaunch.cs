@@ -29,12 +29,12 @@ internal sealed class DirectLaunch(RunSettings settings)
     }
 
     /// <returns>Null when the payload could not be started this way.</returns>
-    internal async Task<ImageOutcome?> TryAsync(Prepared prepared, LaunchRequest request, RunControl control, CancellationToken ct)
+    internal ImageOutcome? Try(Prepared prepared, LaunchRequest request, RunControl control, CancellationToken ct)
     {
         RootlessLauncher launcher = new(settings.CacheDirectory);
         try
         {
-            RunResult result = await launcher.RunAsync(launcher.Build(request), control, ct);
+            RunResult result = launcher.Run(launcher.Build(request), control, ct);
             return new ImageOutcome
             {
                 Input = prepared.Input,

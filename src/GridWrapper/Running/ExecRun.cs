@@ -19,7 +19,7 @@ internal sealed class ExecRun(Func<Composition> composition, RunSettings setting
             new CacheDirectory(settings.CacheDirectory).Prepare();
             using ScratchDirectory own = ScratchDirectory.Create(settings.CacheDirectory);
             LaunchRequest request = Compose(assumed, DirectLaunch.Rootfs(assumed), words, own.Path);
-            if (await direct.TryAsync(assumed, request, Control(stop), ct) is { } done)
+            if (direct.Try(assumed, request, Control(stop), ct) is { } done)
             {
                 return done;
             }

@@ -40,7 +40,7 @@ internal sealed class JobPayload(RunSettings settings, JobRequest job)
             Command = Command(),
             DataDirectory = job.DataDirectory,
             InitialDirectory = settings.InitialDirectory ?? job.WorkDirectory,
-            Environment = LaunchComposer.Environment(settings, Variables()),
+            Environment = LaunchComposer.Environment(settings, [.. Variables()]),
             Binds = GivesProxy && settings.Environment.GetValueOrDefault("X509_CERT_DIR") is { Length: > 0 } certificates
                 ? request.Binds.Add(new BindMount(certificates, CertificatesInside, ReadOnly: true, Optional: true))
                 : request.Binds,

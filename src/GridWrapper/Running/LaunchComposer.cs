@@ -21,7 +21,7 @@ internal static class LaunchComposer
     };
 
     /// <summary>The payload's variables: what the profile lets through, what it sets, what the job says, what the command line says; later wins.</summary>
-    internal static ImmutableSortedDictionary<string, string> Environment(RunSettings settings, IEnumerable<KeyValuePair<string, string>> job)
+    internal static ImmutableSortedDictionary<string, string> Environment(RunSettings settings, ImmutableArray<KeyValuePair<string, string>> job)
     {
         ImmutableSortedDictionary<string, string>.Builder result = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
         foreach ((string name, string value) in settings.Environment)

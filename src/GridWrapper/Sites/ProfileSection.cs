@@ -111,9 +111,9 @@ internal sealed class ProfileSection(JObject json, string path, ProfileFaults fa
         return texts;
     }
 
-    internal ImmutableDictionary<string, string> Map(string key, Func<string, string?> checkName)
+    internal ImmutableSortedDictionary<string, string> Map(string key, Func<string, string?> checkName)
     {
-        ImmutableDictionary<string, string>.Builder map = ImmutableDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
+        ImmutableSortedDictionary<string, string>.Builder map = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
         JToken? token = Take(key);
         if (token is not (null or JObject))
         {

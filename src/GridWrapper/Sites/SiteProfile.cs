@@ -118,7 +118,7 @@ internal sealed record EnvironmentPolicy
          "ATHENA_PROC_NUMBER", "ATHENA_CORE_NUMBER", "ROOT_TTREECACHE_SIZE", "ROOTCORE_NCPUS", "RUCIO_APPID", "MAKEFLAGS", "OMP_NUM_THREADS",
          "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "NVIDIA_*"];
 
-    public ImmutableDictionary<string, string> Set { get; init; } = ImmutableDictionary<string, string>.Empty;
+    public ImmutableSortedDictionary<string, string> Set { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
 
     /// <summary>Whether the job's X.509 proxy is copied into the job directory as user_proxy and X509_CERT_DIR is shown, as the transform does.</summary>
     public bool GiveProxy { get; init; }

@@ -50,7 +50,7 @@ public class JobPayloadTests
         using RunningScratch scratch = new();
         RunSettings settings = scratch.Settings with
         {
-            Site = new SiteProfile { Name = "t", Environment = new EnvironmentPolicy { Pass = ["LANG", "MY_*"], Set = ImmutableDictionary<string, string>.Empty.Add("SET", "1") } },
+            Site = new SiteProfile { Name = "t", Environment = new EnvironmentPolicy { Pass = ["LANG", "MY_*"], Set = ImmutableSortedDictionary<string, string>.Empty.Add("SET", "1") } },
             Environment = new Dictionary<string, string> { ["LANG"] = "C", ["MY_A"] = "a", ["OTHER"] = "o", ["PANDA_AUTH_TOKEN"] = "secret" },
             PayloadEnvironment = [new("SET", "2")],
         };

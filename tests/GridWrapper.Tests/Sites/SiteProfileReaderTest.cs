@@ -45,7 +45,7 @@ public sealed class SiteProfileReaderTest
             Registries = new() { PlainHttp = ["h:5000"], ConfigFile = "/c.json", StallSeconds = 7.5 },
             Apptainer = new() { Programs = ["/a"], CvmfsPrograms = ["r/a"], Options = ["-B", "/x", "-B", "/y"] },
             Binds = [new BindRule("/s", "/t", false, false), new BindRule("${H}/u")],
-            Environment = new() { Pass = ["A", "B_*"], Set = ImmutableDictionary<string, string>.Empty.Add("K", "v").Add("E", ""), GiveProxy = true },
+            Environment = new() { Pass = ["A", "B_*"], Set = ImmutableSortedDictionary<string, string>.Empty.Add("K", "v").Add("E", ""), GiveProxy = true },
             GraceSeconds = 1,
             MaxWallSeconds = 3600,
             Gpu = "off",
