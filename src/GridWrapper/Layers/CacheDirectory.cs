@@ -32,16 +32,31 @@ internal sealed record CacheDirectory(string Path)
     internal string Lock(string name) => $"{Path}/locks/{name}";
 
     /// <summary>Makes the cache's directories, and refuses a directory that somebody else could have prepared or could change.</summary>
-    internal void Prepare()
+    internal void Prepare() => Guarded(OwnAll);
+
+    /// <summary>Only the directory itself, for a run that keeps nothing in it.</summary>
+    internal void Claim() => Guarded(Own);
+
+    private void Own()
+    {
+        At.MakePrivateDirectory(Path);
+        CheckOwner();
+    }
+
+    private void OwnAll()
+    {
+        Own();
+        foreach (string sub in (string[])["layers", "layers/sha256", "flat", "stacks", "tmp", "locks"])
+        {
+            Directory.CreateDirectory($"{Path}/{sub}");
+        }
+    }
+
+    private void Guarded(Action action)
     {
         try
         {
-            At.MakePrivateDirectory(Path);
-            CheckOwner();
-            foreach (string sub in new[] { "layers", "layers/sha256", "flat", "stacks", "tmp", "locks" })
-            {
-                Directory.CreateDirectory($"{Path}/{sub}");
-            }
+            action();
         }
         catch (UnauthorizedAccessException e)
         {

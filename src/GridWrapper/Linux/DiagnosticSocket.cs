@@ -11,16 +11,12 @@ internal static class DiagnosticSocket
 
     internal static void Remove()
     {
-        try
+        // It is a courtesy: where it fails the socket disappears with the process, as the runtime means it to.
+        if (TextFile.Read("/proc/self/stat") is { } stat
+            && stat[(stat.LastIndexOf(')') + 1)..].Split(' ', StartTimeAfterName + 3) is { Length: > StartTimeAfterName + 1 } fields)
         {
-            string stat = File.ReadAllText("/proc/self/stat");
-            string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ', StartTimeAfterName + 2);
             string directory = Environment.GetEnvironmentVariable("TMPDIR") is { Length: > 0 } named ? named : "/tmp";
-            File.Delete(Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"dotnet-diagnostic-{Environment.ProcessId}-{fields[StartTimeAfterName]}-socket")));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or IndexOutOfRangeException)
-        {
-            return; // it is a courtesy: without it the socket disappears with the process, as the runtime means it to
+            _ = Libc.Unlink($"{directory}/dotnet-diagnostic-{Environment.ProcessId}-{fields[StartTimeAfterName + 1]}-socket");
         }
     }
 }

@@ -36,6 +36,9 @@ internal static unsafe partial class Libc
     [LibraryImport("libc.so.6", EntryPoint = "linkat", SetLastError = true)]
     internal static partial int LinkAt(SafeFileHandle oldDirectory, byte* oldName, SafeFileHandle newDirectory, byte* newName, int flags);
 
+    [LibraryImport("libc.so.6", EntryPoint = "unlink", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Unlink(string path);
+
     [LibraryImport("libc.so.6", EntryPoint = "unlinkat", SetLastError = true)]
     internal static partial int UnlinkAt(SafeFileHandle directory, byte* name, int flags);
 

@@ -8,17 +8,7 @@ namespace GridWrapper.Linux;
 internal static class OpenFileLimit
 {
     /// <summary>0 when it cannot be told, or when there is none.</summary>
-    internal static uint OfCaller()
-    {
-        try
-        {
-            return Parse(File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{Libc.GetParentPid()}/limits")));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return 0;
-        }
-    }
+    internal static uint OfCaller() => Parse(TextFile.Read(string.Create(CultureInfo.InvariantCulture, $"/proc/{Libc.GetParentPid()}/limits")) ?? "");
 
     /// <summary>The soft column of the line "Max open files" of /proc/PID/limits.</summary>
     internal static uint Parse(string limits)

@@ -1,3 +1,5 @@
+using GridWrapper.Linux;
+
 namespace GridWrapper.Probing;
 
 /// <summary>The mounts of this process as the kernel lists them (proc_pid_mountinfo(5)). Reading the list touches none of them.</summary>
@@ -8,17 +10,7 @@ internal sealed class MountInfo
     internal ImmutableArray<MountEntry> Mounts { get; }
 
     /// <summary>Reads &lt;root&gt;/proc/self/mountinfo; an unreadable list is an empty one.</summary>
-    internal static MountInfo Read(string root = "/")
-    {
-        try
-        {
-            return Parse(File.ReadAllText(Path.Combine(root, "proc/self/mountinfo")));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return new MountInfo([]);
-        }
-    }
+    internal static MountInfo Read(string root = "/") => Parse(TextFile.Read(Path.Combine(root, "proc/self/mountinfo")) ?? "");
 
     /// <summary>Lines that do not look like mountinfo are skipped.</summary>
     internal static MountInfo Parse(string text)

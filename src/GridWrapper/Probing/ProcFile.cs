@@ -1,3 +1,5 @@
+using GridWrapper.Linux;
+
 namespace GridWrapper.Probing;
 
 /// <summary>
@@ -25,21 +27,5 @@ internal sealed class ProcFile
         return file;
     }
 
-    internal static string Text(string root, string name)
-    {
-        string path = Path.Combine(root, name);
-        if (!File.Exists(path))
-        {
-            return ""; // the usual case for most of these files, and an exception costs more than all the rest
-        }
-
-        try
-        {
-            return File.ReadAllText(path).TrimEnd('\n');
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return "";
-        }
-    }
+    internal static string Text(string root, string name) => TextFile.Read(Path.Combine(root, name))?.TrimEnd('\n') ?? "";
 }

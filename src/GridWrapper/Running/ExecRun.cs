@@ -16,7 +16,7 @@ internal sealed class ExecRun(Func<Composition> composition, RunSettings setting
         DirectLaunch direct = new(settings);
         if (direct.Prepare(reference) is { } assumed)
         {
-            new CacheDirectory(settings.CacheDirectory).Prepare();
+            new CacheDirectory(settings.CacheDirectory).Claim();
             using ScratchDirectory own = ScratchDirectory.Create(settings.CacheDirectory);
             LaunchRequest request = Compose(assumed, DirectLaunch.Rootfs(assumed), words, own.Path);
             if (direct.Try(assumed, request, Control(stop), ct) is { } done)

@@ -1,5 +1,6 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Linux;
+using Microsoft.Win32.SafeHandles;
 using NLog;
 
 namespace GridWrapper.Running;
@@ -71,9 +72,16 @@ internal sealed class ScratchDirectory : IDisposable
     /// <summary>Removes what nobody holds. What resists is left to somebody else: it must not keep this run from running.</summary>
     private static void Sweep(string parent)
     {
-        foreach (string left in Directory.GetFileSystemEntries(parent, Prefix + "*"))
+        using SafeFileHandle directory = At.OpenDirectory(parent);
+        foreach (byte[] left in At.Names(directory))
         {
-            string path = left.EndsWith(LockSuffix, StringComparison.Ordinal) ? left[..^LockSuffix.Length] : left;
+            string name = Encoding.UTF8.GetString(left);
+            if (!name.StartsWith(Prefix, StringComparison.Ordinal))
+            {
+                continue;
+            }
+
+            string path = System.IO.Path.Combine(parent, name.EndsWith(LockSuffix, StringComparison.Ordinal) ? name[..^LockSuffix.Length] : name);
             try
             {
                 using FileLock? held = FileLock.TryAcquire(path + LockSuffix);
