@@ -14,6 +14,9 @@ namespace GridWrapper.SystemTests.Launching;
 [TestFixture, Parallelizable(ParallelScope.Self), CancelAfter(240_000)]
 internal sealed class RootlessLayersTests
 {
+    /// <summary>S_IFIFO, readable and writable by its owner.</summary>
+    private const uint Fifo = 0x1180;
+
     private RootlessTestbed _testbed = null!;
 
     [OneTimeSetUp]
@@ -40,8 +43,17 @@ internal sealed class RootlessLayersTests
     [Test]
     public async Task ASetUpThatTakesTooLongIsEnded(CancellationToken ct)
     {
-        LaunchRequest request = Request([_testbed.NewImage()], "exec sleep 45.45");
-        Diagnostics.GridWrapperException e = Assert.ThrowsAsync<Diagnostics.GridWrapperException>(() => RunAsync(request, ct, TimeSpan.Zero));
+        // The helper enters its cgroup first: a FIFO that nobody reads keeps it there.
+        string cgroup = Mine();
+        using (SafeFileHandle directory = Linux.At.OpenDirectory(cgroup))
+        {
+            Assert.That(Linux.At.MakeNode(directory, "cgroup.procs"u8, Fifo), Is.Zero);
+        }
+
+        RootlessLauncher launcher = new(Mine());
+        LaunchSpec spec = launcher.Build(Request([_testbed.NewImage()], "exec sleep 45.45")) with { CgroupDirectory = cgroup };
+        RunControl control = new() { Grace = TimeSpan.FromSeconds(1), Stop = new StopSource(), SetupDeadline = TimeSpan.FromMilliseconds(300) };
+        Diagnostics.GridWrapperException e = Assert.ThrowsAsync<Diagnostics.GridWrapperException>(() => launcher.RunAsync(spec, control, ct));
         Assert.That((e.Failure.Step, e.Failure.Errno, e.Failure.PilotErrorCode), Is.EqualTo(("set-up", "ETIMEDOUT", Diagnostics.PilotError.CommandTimedOut)));
         await _testbed.NothingLeftAsync("45.45");
     }
@@ -95,12 +107,12 @@ internal sealed class RootlessLayersTests
         ScratchDirectory = Mine(),
     };
 
-    private async Task<(RunResult Result, string Output)> RunAsync(LaunchRequest request, CancellationToken ct, TimeSpan? deadline = null)
+    private async Task<(RunResult Result, string Output)> RunAsync(LaunchRequest request, CancellationToken ct)
     {
         string output = request.JobDirectory + ".out";
         using SafeFileHandle stdout = File.OpenHandle(output, FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
         RootlessLauncher launcher = new(Mine());
-        RunControl control = new() { Grace = TimeSpan.FromSeconds(1), Stop = new StopSource(), StandardOutput = stdout, SetupDeadline = deadline ?? TimeSpan.FromMinutes(1) };
+        RunControl control = new() { Grace = TimeSpan.FromSeconds(1), Stop = new StopSource(), StandardOutput = stdout };
         RunResult result = await launcher.RunAsync(launcher.Build(request), control, ct);
         return (result, await File.ReadAllTextAsync(output, ct));
     }
