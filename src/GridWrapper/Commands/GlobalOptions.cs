@@ -18,7 +18,9 @@ internal static class GlobalOptions
     internal static readonly OptionSpec InitialDirectory = new("--pwd", OptionKind.Text, "initial directory inside", "DIR");
     internal static readonly OptionSpec Gpu = new("--gpu", OptionKind.Text, "auto, on or off", "auto|on|off");
     internal static readonly OptionSpec Writable = new("--writable", OptionKind.Flag, "make the root writable; what is written is lost at the end");
-    internal static readonly OptionSpec Personality = new("--personality", OptionKind.Text, "oci (Entrypoint is honoured) or singularity (it is not)", "oci|singularity");
+    internal static readonly OptionSpec Personality = new("--personality", OptionKind.Text, "whose rules: oci (Entrypoint, WorkingDir or /) or singularity (command alone, runscript, /.singularity.d/env); default: by call style", "oci|singularity");
+    internal static readonly OptionSpec Entrypoint = new("--entrypoint", OptionKind.Text, "run WORD in place of the image's entry point, with CMD as its arguments; empty clears it", "WORD");
+    internal static readonly OptionSpec ImageHome = new("--image-home", OptionKind.Flag, "HOME as the image has it (Env, then its User's entry) instead of the job directory");
     internal static readonly OptionSpec RegistryConfig = new("--registry-config", OptionKind.Text, "registry credentials in docker's config.json form", "FILE");
     internal static readonly OptionSpec Server = new("--server", OptionKind.Text, "report to this workload manager", "URL");
     internal static readonly OptionSpec NoReport = new("--no-report", OptionKind.Flag, "report nothing, whatever the profile says");
@@ -35,7 +37,7 @@ internal static class GlobalOptions
     internal static readonly ImmutableArray<OptionSpec> Planning = [Strategy, Launcher, RegistryConfig, WorkDirectory];
 
     /// <summary>Taken by everything that launches.</summary>
-    internal static readonly ImmutableArray<OptionSpec> Launching = [Timeout, DryRun, Bind, Env, InitialDirectory, Gpu, Writable, Personality];
+    internal static readonly ImmutableArray<OptionSpec> Launching = [Timeout, DryRun, Bind, Env, InitialDirectory, Gpu, Writable, Personality, Entrypoint, ImageHome];
 
     /// <summary>Taken by `run`.</summary>
     internal static readonly ImmutableArray<OptionSpec> Running = [Job, PullJob, Server, Queue, NoReport, StageOut, Result];

@@ -45,7 +45,9 @@ internal static class SettingsReader
             InitialDirectory = Absolute(given.Text(GlobalOptions.InitialDirectory), "--pwd", faults),
             Gpu = OneOf(given.Text(GlobalOptions.Gpu), ["auto", "on", "off"], "--gpu", faults) ?? site.Gpu,
             Writable = given.Flag(GlobalOptions.Writable),
-            Personality = OneOf(given.Text(GlobalOptions.Personality), ["oci", "singularity"], "--personality", faults),
+            Personality = OneOf(given.Text(GlobalOptions.Personality), ["oci", "singularity"], "--personality", faults) ?? (site.Personality == "auto" ? null : site.Personality),
+            Entrypoint = given.Text(GlobalOptions.Entrypoint),
+            ImageHome = given.Flag(GlobalOptions.ImageHome),
             RegistryConfig = given.Text(GlobalOptions.RegistryConfig) is { } file ? Path.GetFullPath(file, here) : null,
             DryRun = given.Flag(GlobalOptions.DryRun),
             Json = given.Flag(GlobalOptions.Json),
@@ -56,6 +58,11 @@ internal static class SettingsReader
                 : given.Text(GlobalOptions.StageOut),
             ResultFile = given.Text(GlobalOptions.Result) is { } result ? Path.GetFullPath(result, here) : null,
         };
+        if (settings is { Entrypoint: not null, Personality: "singularity" })
+        {
+            faults.Add("--entrypoint belongs to OCI's rules, and --personality singularity knows no entry point");
+        }
+
         if (!Directory.Exists(settings.WorkDirectory))
         {
             faults.Add($"--workdir {settings.WorkDirectory} is not a directory");

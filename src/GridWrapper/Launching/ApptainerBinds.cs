@@ -25,6 +25,11 @@ internal static class ApptainerBinds
             yield return Bind(request.CvmfsRoot, "/cvmfs");
         }
 
+        foreach (BindMount volume in PersonalityRules.Volumes(request))
+        {
+            yield return volume;
+        }
+
         foreach (BindMount bind in request.Binds)
         {
             yield return bind;

@@ -17,18 +17,21 @@ internal static class ApptainerCommandLine
     {
         ApptainerDialect dialect = ApptainerDialect.Of(runtime);
         ImmutableArray<string> profile = request.Plan.Site.Apptainer.Options;
-        ImmutableSortedDictionary<string, string> variables = PayloadEnvironment.Create(request);
+        // --nv brings the libraries to a place of its own.
+        ImmutableSortedDictionary<string, string> variables = PayloadEnvironment.Create(request with { Gpu = null });
+        bool scripts = PersonalityRules.Effective(request) == Personality.Singularity && request.Rootfs is { Config: null, Inside.Scripts.IsEmpty: false };
         // --containall: own pid and ipc namespaces, an own /dev, no variable of the host. --no-home leaves HOME to --home and mounts nothing there.
         return new LaunchSpec
         {
             Launcher = ApptainerLauncher.FixedName,
             Argv =
             [
-                runtime.Path, "exec", .. profile, "--containall", "--no-home", "--home", Home(variables), "--pwd", PayloadDirectory.Create(request),
+                runtime.Path, "exec", .. profile, .. scripts ? (string[])["--contain", "--ipc", "--pid"] : ["--containall"], "--no-home", "--home", Home(variables), "--pwd", PayloadDirectory.Create(request),
                 .. ApptainerBinds.Options(request, dialect), .. Devices(request), .. request.Writable ? (string[])["--writable-tmpfs"] : [],
                 request.Rootfs.LowerDirectories.Single(), .. PayloadCommand.Create(request),
             ],
-            Environment = Environment(request, dialect.Prefix, variables, evaluated: !profile.Contains("--no-eval") && !profile.Contains("--compat")),
+            Environment = Environment(request, new Hand(dialect.Prefix, Evaluated: !profile.Contains("--no-eval") && !profile.Contains("--compat"), scripts), variables),
+            StopSignal = PersonalityRules.StopSignal(request),
             WorkingDirectory = request.JobDirectory,
             Interactive = request.Interactive,
         };
@@ -41,8 +44,9 @@ internal static class ApptainerCommandLine
 
     private static IEnumerable<string> Devices(LaunchRequest request)
     {
-        bool nvidia = request.Devices.Any(d => d.StartsWith("/dev/nvidia", StringComparison.Ordinal));
-        bool amd = request.Devices.Any(d => d == "/dev/kfd" || (!nvidia && d.StartsWith("/dev/dri", StringComparison.Ordinal)));
+        ImmutableArray<string> devices = request.Gpu?.Devices ?? [];
+        bool nvidia = devices.Any(d => d.StartsWith("/dev/nvidia", StringComparison.Ordinal));
+        bool amd = devices.Any(d => d == "/dev/kfd" || (!nvidia && d.StartsWith("/dev/dri", StringComparison.Ordinal)));
         return [.. nvidia ? (string[])["--nv"] : [], .. amd ? (string[])["--rocm"] : []];
     }
 
@@ -50,30 +54,41 @@ internal static class ApptainerCommandLine
     /// The runtime's own process sees a fixed PATH and keeps its own files in the cache. The payload's variables travel as APPTAINERENV_*: `--env` splits at
     /// commas, and the command line is there for everyone to read.
     /// </summary>
-    private static ImmutableSortedDictionary<string, string> Environment(
-        LaunchRequest request, string prefix, ImmutableSortedDictionary<string, string> variables, bool evaluated)
+    private static ImmutableSortedDictionary<string, string> Environment(LaunchRequest request, Hand hand, ImmutableSortedDictionary<string, string> variables)
     {
+        string prefix = hand.Prefix;
         string own = Path.Combine(request.Plan.CacheDirectory, "apptainer");
         ImmutableSortedDictionary<string, string>.Builder result = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
         result["PATH"] = PayloadEnvironment.DefaultPath;
         result["HOME"] = own;
         result[prefix + "_CACHEDIR"] = Path.Combine(own, "cache");
         result[prefix + "_TMPDIR"] = request.ScratchDirectory;
-        foreach ((string name, string value) in variables)
+        foreach ((string name, string value) in hand.Scripts ? request.Addressed.SetItems(request.Environment) : variables)
         {
-            if (!IsIdentifier(name))
+            if (hand.Scripts && request.Passed.Contains(name) && name is not "PATH")
+            {
+                // Apptainer itself hands these on where the image's scripts leave room; --cleanenv, which would stop that, is not among the options then.
+                result[name] = value;
+            }
+            else if (!IsIdentifier(name))
             {
                 // One such name would make Apptainer drop all variables, silently.
                 Log.Warn("variable {Name} is not handed to the payload: Apptainer takes only letters, digits and underscores", name);
             }
             else if (name != "HOME")
             {
-                result[$"{prefix}ENV_{name}"] = evaluated ? Escape(value) : value;
+                result[$"{prefix}ENV_{name}"] = hand.Evaluated ? Escape(value) : value;
             }
         }
 
         return result.ToImmutable();
     }
+
+    /// <summary>How variables are handed over.</summary>
+    /// <param name="Prefix">Of the runtime's own variables.</param>
+    /// <param name="Evaluated">The runtime's shell reads the values.</param>
+    /// <param name="Scripts">The image's scripts set the image's variables.</param>
+    private sealed record Hand(string Prefix, bool Evaluated, bool Scripts);
 
     private static bool IsIdentifier(string name) =>
         name.Length > 0 && !char.IsAsciiDigit(name[0]) && name.All(c => c == '_' || char.IsAsciiLetterOrDigit(c));

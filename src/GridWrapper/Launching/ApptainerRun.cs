@@ -196,9 +196,11 @@ internal sealed class ApptainerRun : IDisposable
             _child.Signal(signal);
         }
 
+        // Its image's own signal is for the payload only: the runtime would make something else of it.
+        int wanted = signal == Libc.SIGTERM ? _spec.StopSignal : signal;
         foreach (int pid in payload)
         {
-            _ = Libc.Kill(pid, signal);
+            _ = Libc.Kill(pid, wanted);
         }
     }
 

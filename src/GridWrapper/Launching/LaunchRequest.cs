@@ -10,11 +10,13 @@ internal sealed record LaunchRequest
 
     public required PlanInput Plan { get; init; }
 
-    /// <summary>User command; empty means the image's own Entrypoint/Cmd. With the oci personality and a non-empty Entrypoint see <see cref="UseEntrypoint"/>.</summary>
+    /// <summary>User command; empty means the image's own. What comes before it is a matter of <see cref="Personality"/>.</summary>
     public ImmutableArray<string> Command { get; init; } = [];
 
-    /// <summary>True: OCI rules (Entrypoint + command-or-Cmd). False: the command alone is executed, as `exec` of Singularity does.</summary>
-    public bool UseEntrypoint { get; init; }
+    public Personality Personality { get; init; }
+
+    /// <summary>The user's own in place of the image's; it clears Cmd, also where it is empty. Null = the image's.</summary>
+    public ImmutableArray<string>? Entrypoint { get; init; }
 
     /// <summary>Host directory of the job: shown writable inside at the same path, and at <see cref="DataDirectory"/> if that is another.</summary>
     public required string JobDirectory { get; init; }
@@ -25,11 +27,20 @@ internal sealed record LaunchRequest
     /// <summary>Second place of the job directory inside (e.g. /ctrdata), null for none.</summary>
     public string? DataDirectory { get; init; }
 
-    /// <summary>Initial directory inside; null = the image's WorkingDir, or the job directory where the image has none.</summary>
+    /// <summary>HOME as the image has it, not the job directory.</summary>
+    public bool ImageHome { get; init; }
+
+    /// <summary>Initial directory inside; null = as the personality says.</summary>
     public string? InitialDirectory { get; init; }
 
     /// <summary>Variables decided by job, options and profile; they beat the image's Env.</summary>
     public ImmutableSortedDictionary<string, string> Environment { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>Names in <see cref="Environment"/> that merely came along with the caller: the profile's list, but for what the batch system says of GPUs.</summary>
+    public ImmutableArray<string> Passed { get; init; } = [];
+
+    /// <summary>Variables that the caller addressed to a Singularity payload (APPTAINERENV_X, SINGULARITYENV_X), by the name after the prefix.</summary>
+    public ImmutableSortedDictionary<string, string> Addressed { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
 
     /// <summary>Binds of options and profile, sources known to exist unless optional. Already expanded.</summary>
     public ImmutableArray<BindMount> Binds { get; init; } = [];
@@ -37,8 +48,8 @@ internal sealed record LaunchRequest
     /// <summary>Host path of the CVMFS root to show at /cvmfs, null for none.</summary>
     public string? CvmfsRoot { get; init; }
 
-    /// <summary>GPU device nodes to show.</summary>
-    public ImmutableArray<string> Devices { get; init; } = [];
+    /// <summary>Null where the payload gets no GPU.</summary>
+    public GpuSupply? Gpu { get; init; }
 
     /// <summary>stdin is a terminal that the payload should own.</summary>
     public bool Interactive { get; init; }

@@ -19,6 +19,9 @@ internal sealed record LaunchSpec
 
     public ImmutableArray<string> GidMap { get; init; } = [];
 
+    /// <summary>What the first TERM becomes for the payload.</summary>
+    public int StopSignal { get; init; } = 15;
+
     /// <summary>The payload stays in the caller's session, so that a terminal's signals reach it.</summary>
     public bool Interactive { get; init; }
 

@@ -39,20 +39,21 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
     public LaunchSpec Build(LaunchRequest request)
     {
         NodeFacts node = request.Plan.Host.Node;
-        ImmutableSortedDictionary<string, string> environment = PayloadEnvironment.Create(request);
+        (ImmutableArray<string> argv, ImmutableSortedDictionary<string, string> environment) = Payload(request);
         string directory = PayloadDirectory.Create(request);
         bool freshProc = request.Plan.Host.Namespaces.IsKnown(out NamespaceFacts facts) && facts.FreshProc.Works;
         string home = environment.GetValueOrDefault("HOME", "/");
         return new LaunchSpec
         {
             Launcher = Name,
-            Argv = PayloadCommand.Create(request),
+            Argv = argv,
             Environment = environment,
             WorkingDirectory = directory,
             UidMap = [string.Create(CultureInfo.InvariantCulture, $"{node.Uid} {node.Uid} 1")],
             GidMap = [string.Create(CultureInfo.InvariantCulture, $"{node.Gid} {node.Gid} 1")],
             Operations = RootlessOperations.Create(request, directory, home, freshProc),
             Interactive = request.Interactive,
+            StopSignal = PersonalityRules.StopSignal(request),
         };
     }
 
@@ -73,6 +74,11 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
             throw new GridWrapperException(RootlessFailure.NotStarted(e), e);
         }
     }
+
+    private static (ImmutableArray<string> Argv, ImmutableSortedDictionary<string, string> Environment) Payload(LaunchRequest request) =>
+        PersonalityRules.NeedsScripts(request)
+            ? SingularityEnvironment.Wrap(request, PayloadCommand.Create(request))
+            : (PayloadCommand.Create(request), PayloadEnvironment.Create(request));
 
     private static Verdict.Refused? Fault(StepResult step, string what, string advice) =>
         step.Works ? null : Refuse($"{what} not work here ({step.Detail}); {advice}", step.Errno);

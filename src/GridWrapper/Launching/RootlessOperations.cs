@@ -25,7 +25,7 @@ internal static class RootlessOperations
             freshProc ? new(Proc, null, "/proc") : new(Bind, "/proc", "/proc"),
             new(Bind, "/sys", "/sys", "ro,optional"),
             new(Devices, "/dev", "/dev"),
-            .. request.Devices.Select(d => new LaunchOperation(Bind, d, d, "optional")),
+            .. GpuBinds(request),
             .. binds,
             .. Files(request.Plan.Host.Node, homeDirectory).Where(f => !binds.Any(b => IsAtOrBelow(f.Target!, b.Target!))),
         ];
@@ -54,6 +54,11 @@ internal static class RootlessOperations
         if (request.CvmfsRoot is { } cvmfs)
         {
             binds.Add(new(Bind, cvmfs, "/cvmfs", "optional"));
+        }
+
+        foreach (BindMount volume in PersonalityRules.Volumes(request))
+        {
+            binds.Add(new(Bind, volume.Source, volume.Target));
         }
 
         if (CanBeShown(request.JobDirectory))
@@ -102,6 +107,13 @@ internal static class RootlessOperations
         _ => "",
     };
 
+    /// <summary>A file of the driver that cannot be shown is a nuisance, no reason to refuse the launch.</summary>
+    private static IEnumerable<LaunchOperation> GpuBinds(LaunchRequest request) => request.Gpu is not { } gpu ? [] :
+    [
+        .. gpu.Devices.Select(d => new LaunchOperation(Bind, d, d, "optional")),
+        .. gpu.Files.Select(f => new LaunchOperation(Bind, f.Source, f.Target, f.ReadOnly ? "ro,optional" : "optional")),
+    ];
+
     private static IEnumerable<LaunchOperation> Scaffolds(LaunchRequest request, ImmutableArray<LaunchOperation> binds, string directory)
     {
         foreach (string path in (string[])["/proc", "/sys", "/dev", "/tmp", "/var/tmp"])
@@ -114,6 +126,11 @@ internal static class RootlessOperations
             yield return new LaunchOperation(Scaffold, null, path, "file");
         }
 
+        foreach (BindMount file in request.Gpu?.Files ?? [])
+        {
+            yield return new LaunchOperation(Scaffold, file.Source, file.Target, "optional");
+        }
+
         foreach (LaunchOperation bind in binds.Where(b => b.Target is not ("/tmp" or "/var/tmp")))
         {
             yield return new LaunchOperation(Scaffold, bind.Source, bind.Target, bind.Options.Contains("optional", StringComparison.Ordinal) ? "optional" : "");
@@ -121,7 +138,7 @@ internal static class RootlessOperations
 
         // The image's word is not to be trusted: "/../x" must not mean a place outside.
         string made = Path.GetFullPath("/" + directory.Replace("\0", "", StringComparison.Ordinal)).TrimEnd('/');
-        if (made.Length > 0 && !binds.Any(b => IsAtOrBelow(made, b.Target!)) && request.Rootfs.Config is { WorkingDir.Length: > 0 })
+        if (made.Length > 0 && !binds.Any(b => IsAtOrBelow(made, b.Target!)) && request.InitialDirectory is null)
         {
             yield return new LaunchOperation(Scaffold, null, made);
         }

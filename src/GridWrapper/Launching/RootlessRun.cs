@@ -32,7 +32,7 @@ internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProce
         }
 
         control.Started?.Invoke(init.Pid);
-        using Escalation escalation = new(spec.Interactive, control, init);
+        using Escalation escalation = new(spec, control, init);
         using IDisposable listening = control.Stop.Listen(escalation.Forward);
         using CancellationTokenRegistration cancelled = ct.Register(StopUnlessStopping);
         using ITimer? limit = control.Timeout is { } timeout ? Limit(timeout) : null;
@@ -110,7 +110,7 @@ internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProce
     };
 
     /// <summary>Signals on their way in: an ending one starts the grace period, then KILL by the helper, then KILL of the helper, then giving up.</summary>
-    private sealed class Escalation(bool interactive, RunControl control, InitProcess init) : IDisposable
+    private sealed class Escalation(LaunchSpec spec, RunControl control, InitProcess init) : IDisposable
     {
         private ITimer? _next;
         private int _stage;
@@ -123,12 +123,12 @@ internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProce
 
         internal void Forward(int signal)
         {
-            if (interactive && signal is Libc.SIGINT or Libc.SIGQUIT or Libc.SIGWINCH)
+            if (spec.Interactive && signal is Libc.SIGINT or Libc.SIGQUIT or Libc.SIGWINCH)
             {
                 return; // the terminal has told the payload already, and ^C in a shell is not the end of it
             }
 
-            init.Signal(signal);
+            Send(signal == Libc.SIGTERM ? spec.StopSignal : signal);
             bool ends = signal is Libc.SIGTERM or Libc.SIGINT or Libc.SIGHUP or Libc.SIGQUIT && control.Stop.Reason != StopReason.None;
             if (ends && Interlocked.CompareExchange(ref _stage, 1, 0) == 0)
             {
@@ -137,6 +137,19 @@ internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProce
         }
 
         public void Dispose() => _next?.Dispose();
+
+        /// <summary>KILL is for the payload; the helper has to tell of the end.</summary>
+        private void Send(int signal)
+        {
+            if (signal == Libc.SIGKILL)
+            {
+                init.KillPayload();
+            }
+            else
+            {
+                init.Signal(signal);
+            }
+        }
 
         private void Escalate()
         {

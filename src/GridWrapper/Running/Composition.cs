@@ -28,6 +28,7 @@ internal sealed class Composition : IDisposable
         });
         Surveyor = new Surveyor(this, time);
         Runner = new ImageRunner(this, time);
+        Look = new InsideLook(settings, Children);
     }
 
     internal static ImmutableArray<string> StrategyNames => StrategyCatalog.Names;
@@ -52,6 +53,8 @@ internal sealed class Composition : IDisposable
 
     internal ImageRunner Runner { get; }
 
+    internal InsideLook Look { get; }
+
     /// <summary>For sandbox tarballs only.</summary>
     internal HttpClient Http => _http.Value;
 
@@ -66,15 +69,19 @@ internal sealed class Composition : IDisposable
     internal ILauncher Launcher(string name) => Launchers.First(l => l.Name == name);
 
     /// <summary>The launch of the chosen candidate as a dry run shows it; null when nothing is usable.</summary>
-    internal LaunchSpec? PredictLaunch(Prepared prepared, Func<Rootfs, LaunchRequest> compose)
+    internal async Task<LaunchSpec?> PredictLaunchAsync(Prepared prepared, Func<Rootfs, LaunchRequest> compose, CancellationToken ct) =>
+        await PredictRequestAsync(prepared, compose, ct) is { } request ? Launcher(prepared.Plan.Chosen!.Launcher).Build(request) : null;
+
+    /// <summary>The request that the launch of the chosen candidate would be built from; null when nothing is usable. A tree that is there already is looked into.</summary>
+    internal async Task<LaunchRequest?> PredictRequestAsync(Prepared prepared, Func<Rootfs, LaunchRequest> compose, CancellationToken ct)
     {
         if (prepared.Plan.Chosen is not { } chosen)
         {
             return null;
         }
 
-        ILauncher launcher = Launcher(chosen.Launcher);
-        return launcher.Build(compose(Strategy(chosen.Strategy).Predict(prepared.Input, launcher.Form)));
+        Rootfs rootfs = Strategy(chosen.Strategy).Predict(prepared.Input, Launcher(chosen.Launcher).Form);
+        return compose(await Look.AtAsync(rootfs, prepared.Input.Host, ct));
     }
 
     public void Dispose()

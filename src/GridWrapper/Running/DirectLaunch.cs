@@ -50,17 +50,18 @@ internal sealed class DirectLaunch(RunSettings settings)
         }
     }
 
-    internal static Rootfs Rootfs(Prepared prepared) => new()
+    internal static Rootfs Rootfs(Prepared prepared)
     {
-        Strategy = StrategyName,
-        LowerDirectories = [((Fact<PathImage>.Known)prepared.Input.Image.AtPath).Value.Path],
-    };
+        string tree = ((Fact<PathImage>.Known)prepared.Input.Image.AtPath).Value.Path;
+        return new Rootfs { Strategy = StrategyName, LowerDirectories = [tree], Inside = InsideLook.AtLocal(tree, prepared.Input.Host) };
+    }
 
     private bool Applies() =>
         settings.ForcedStrategy is null or StrategyName
         && settings.ForcedLauncher is null or LauncherName
         && settings.Site.Strategies.Contains(StrategyName)
         && settings.Site.Launchers is [LauncherName, ..]
+        && settings.Gpu != "on"
         && !HasGpu();
 
     /// <summary>Devices have to be listed, which is the survey's work.</summary>

@@ -44,19 +44,17 @@ internal sealed class ExecRun(Func<Composition> composition, RunSettings setting
         Composition parts = composition();
         Prepared prepared = await parts.Surveyor.PrepareAsync(reference, everything: true, ct);
         string scratch = ScratchDirectory.Name(settings.CacheDirectory);
-        LaunchSpec? launch = parts.PredictLaunch(prepared, rootfs => Compose(prepared, rootfs, words, scratch));
+        LaunchSpec? launch = await parts.PredictLaunchAsync(prepared, rootfs => Compose(prepared, rootfs, words, scratch), ct);
         return new DryRun(null, launch is { Operations.IsEmpty: false } ? launch.Argv : words, prepared, launch, []);
     }
 
     private RunControl Control(StopSource stop) => new() { Grace = TimeSpan.FromSeconds(settings.Site.GraceSeconds), Timeout = settings.Timeout, Stop = stop };
 
     private LaunchRequest Compose(Prepared prepared, Rootfs rootfs, ImmutableArray<string> words, string scratch) =>
-        LaunchComposer.Compose(settings, prepared.Input, rootfs, scratch) with
+        LaunchComposer.WithVariables(LaunchComposer.Compose(settings, prepared.Input, rootfs, scratch), settings, []) with
         {
             Command = words,
-            UseEntrypoint = words.IsEmpty || settings.Personality == "oci",
-            InitialDirectory = settings.InitialDirectory ?? (settings.Personality == "singularity" ? settings.WorkDirectory : null),
+            InitialDirectory = settings.InitialDirectory,
             Interactive = Linux.Libc.IsTerminal(0) != 0,
-            Environment = LaunchComposer.Environment(settings, []),
         };
 }

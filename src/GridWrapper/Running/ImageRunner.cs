@@ -82,10 +82,12 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
     {
         Candidate candidate = trial.Candidate;
         Rootfs rootfs = await parts.Strategy(candidate.Strategy).MaterialiseAsync(outcome.Input, trial.Launcher.Form, ct);
+        rootfs = await parts.Look.AtAsync(rootfs, outcome.Input.Host, ct);
         double materialise = time.GetElapsedTime(trial.Began).TotalSeconds;
         long launched = time.GetTimestamp();
         await using CvmfsKeeper keeper = await CvmfsKeeper.StartAsync(Mounted(outcome.Input), KeeperDeadline, ct);
         LaunchRequest request = attempts.Compose(rootfs);
+        VolumeDirectories.Prepare(request);
         LaunchSpec spec = trial.Launcher.Build(trial.Launcher.TakesOptionalBinds ? request : WithExistingBinds(request));
         RunResult result = await trial.Launcher.RunAsync(spec, attempts.Control, ct);
         double whole = time.GetElapsedTime(launched).TotalSeconds;

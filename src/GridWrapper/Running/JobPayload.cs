@@ -34,13 +34,12 @@ internal sealed class JobPayload(RunSettings settings, JobRequest job)
 
     internal LaunchRequest Compose(PlanInput input, Rootfs rootfs, string scratch)
     {
-        LaunchRequest request = LaunchComposer.Compose(settings, input, rootfs, scratch);
+        LaunchRequest request = LaunchComposer.WithVariables(LaunchComposer.Compose(settings, input, rootfs, scratch), settings, [.. Variables()]);
         return request with
         {
             Command = Command(),
             DataDirectory = job.DataDirectory,
             InitialDirectory = settings.InitialDirectory ?? job.WorkDirectory,
-            Environment = LaunchComposer.Environment(settings, [.. Variables()]),
             Binds = GivesProxy && settings.Environment.GetValueOrDefault("X509_CERT_DIR") is { Length: > 0 } certificates
                 ? request.Binds.Add(new BindMount(certificates, CertificatesInside, ReadOnly: true, Optional: true))
                 : request.Binds,

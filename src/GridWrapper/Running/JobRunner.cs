@@ -66,7 +66,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         Prepared prepared = await parts.Surveyor.PrepareAsync(job.Image, everything: true, ct);
         JobPayload payload = new(Settings, job);
         string scratch = ScratchDirectory.Name(Settings.CacheDirectory);
-        LaunchSpec? launch = parts.PredictLaunch(prepared, rootfs => payload.Compose(prepared.Input, rootfs, scratch));
+        LaunchSpec? launch = await parts.PredictLaunchAsync(prepared, rootfs => payload.Compose(prepared.Input, rootfs, scratch), ct);
         List<string> warnings = [];
         if (job.HasTemplates)
         {

@@ -16,21 +16,74 @@ internal static class LaunchComposer
         ScratchDirectory = scratchDirectory,
         Binds = settings.Binds,
         CvmfsRoot = settings.Site.Cvmfs.BindIntoPayload && IsThere(input.Host) ? settings.Site.Cvmfs.Root : null,
-        Devices = Devices(settings, input.Host),
+        Personality = settings.Personality switch { "oci" => Personality.Oci, "singularity" => Personality.Singularity, _ => Personality.ByCallStyle },
+        Entrypoint = settings.Entrypoint is { } given ? (given.Length == 0 ? [] : [given]) : null,
+        ImageHome = settings.ImageHome,
+        Gpu = GpuChoice.Of(settings, input.Host, rootfs),
         Writable = settings.Writable,
     };
 
-    /// <summary>The payload's variables: what the profile lets through, what it sets, what the job says, what the command line says; later wins.</summary>
-    internal static ImmutableSortedDictionary<string, string> Environment(RunSettings settings, ImmutableArray<KeyValuePair<string, string>> job)
+    /// <summary>
+    /// The payload's variables: what the profile lets through, what the batch system says of GPUs, what the profile sets, what the job says, what the command line says; later wins.
+    /// Whether what is addressed to a Singularity payload counts is for the launch to say: it depends on the image.
+    /// </summary>
+    internal static LaunchRequest WithVariables(LaunchRequest request, RunSettings settings, ImmutableArray<KeyValuePair<string, string>> job)
     {
         ImmutableSortedDictionary<string, string>.Builder result = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
+        List<string> passed = [];
         foreach ((string name, string value) in settings.Environment)
         {
-            if (settings.Site.Environment.Pass.Any(rule => Matches(rule, name)) && !IsSecret(name))
+            bool gpu = settings.Gpu != "off" && GpuSelection.IsVariable(name);
+            if (gpu || (settings.Site.Environment.Pass.Any(rule => Matches(rule, name)) && !IsSecret(name)))
             {
                 result[name] = value;
+                if (!gpu)
+                {
+                    passed.Add(name);
+                }
             }
         }
+
+        passed.RemoveAll(name => Decides(settings, job, name));
+        AddDecided(result, settings, job);
+        return request with { Environment = result.ToImmutable(), Passed = [.. passed], Addressed = Addressed(settings.Environment) };
+    }
+
+    private static bool Decides(RunSettings settings, ImmutableArray<KeyValuePair<string, string>> job, string name) =>
+        settings.Site.Environment.Set.ContainsKey(name) || Has(job, name) || Has(settings.PayloadEnvironment, name);
+
+    private static bool Has(ImmutableArray<KeyValuePair<string, string>> entries, string name)
+    {
+        foreach ((string entry, _) in entries)
+        {
+            if (entry == name)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static ImmutableSortedDictionary<string, string> Addressed(IReadOnlyDictionary<string, string> environment)
+    {
+        ImmutableSortedDictionary<string, string> result = ImmutableSortedDictionary<string, string>.Empty;
+        foreach (string prefix in (string[])["SINGULARITYENV_", "APPTAINERENV_"])
+        {
+            foreach ((string name, string value) in environment)
+            {
+                if (name.StartsWith(prefix, StringComparison.Ordinal) && name.Length > prefix.Length)
+                {
+                    result = result.SetItem(name[prefix.Length..], value);
+                }
+            }
+        }
+
+        return result;
+    }
+
+    private static void AddDecided(ImmutableSortedDictionary<string, string>.Builder result, RunSettings settings, ImmutableArray<KeyValuePair<string, string>> job)
+    {
 
         foreach ((string name, string value) in settings.Site.Environment.Set)
         {
@@ -46,8 +99,6 @@ internal static class LaunchComposer
         {
             result[name] = value;
         }
-
-        return result.ToImmutable();
     }
 
     private static bool Matches(string rule, string name) =>
@@ -58,7 +109,4 @@ internal static class LaunchComposer
         name.StartsWith("OIDC_", StringComparison.Ordinal) || name.StartsWith("PANDA_AUTH_", StringComparison.Ordinal) || name is "BEARER_TOKEN";
 
     private static bool IsThere(HostFacts host) => host.Cvmfs.IsKnown(out CvmfsFacts cvmfs) && (cvmfs.Present || cvmfs.Repositories.Any(r => r.Usable));
-
-    private static ImmutableArray<string> Devices(RunSettings settings, HostFacts host) =>
-        settings.Gpu != "off" && host.Gpus.IsKnown(out ImmutableArray<GpuFacts> gpus) ? [.. gpus.SelectMany(g => g.Devices)] : [];
 }

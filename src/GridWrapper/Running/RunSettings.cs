@@ -37,6 +37,12 @@ internal sealed record RunSettings
     /// <summary>"oci", "singularity", or null: the command line's own style decides.</summary>
     public string? Personality { get; init; }
 
+    /// <summary>In place of the image's; empty clears it.</summary>
+    public string? Entrypoint { get; init; }
+
+    /// <summary>HOME as the image has it.</summary>
+    public bool ImageHome { get; init; }
+
     public string? RegistryConfig { get; init; }
 
     public bool DryRun { get; init; }

@@ -14,6 +14,8 @@ internal static class ProfileRules
 
     internal static readonly ImmutableArray<string> GpuModes = ["auto", "on", "off"];
 
+    internal static readonly ImmutableArray<string> Personalities = ["auto", "oci", "singularity"];
+
     internal static string? Anything(string text) => null;
 
     internal static string? ProfileName(string text) =>

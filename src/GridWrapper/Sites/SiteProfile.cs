@@ -35,6 +35,9 @@ internal sealed record SiteProfile
     /// <summary>"auto" (devices are given to payloads when the node has them), "on" (a node without is refused) or "off".</summary>
     public string Gpu { get; init; } = "auto";
 
+    /// <summary>"auto" (by call style), "oci" or "singularity": by whose rules an image's entry point, directory and variables are read where the command line does not say.</summary>
+    public string Personality { get; init; } = "auto";
+
     public PandaPolicy Panda { get; init; } = new();
 }
 

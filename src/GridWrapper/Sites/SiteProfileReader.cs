@@ -95,6 +95,7 @@ internal static class SiteProfileReader
             GraceSeconds = root.Number("graceSeconds", otherwise.GraceSeconds, Grace),
             MaxWallSeconds = root.OptionalNumber("maxWallSeconds", Limit),
             Gpu = root.Text("gpu", otherwise.Gpu, ProfileRules.OneOf(ProfileRules.GpuModes)),
+            Personality = root.Text("personality", otherwise.Personality, ProfileRules.OneOf(ProfileRules.Personalities)),
             Panda = root.Section("panda") is { } panda ? ReadPanda(panda) : otherwise.Panda,
         };
         root.Finish();

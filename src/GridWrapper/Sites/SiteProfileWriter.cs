@@ -33,6 +33,7 @@ internal static class SiteProfileWriter
         ["graceSeconds"] = profile.GraceSeconds,
         ["maxWallSeconds"] = profile.MaxWallSeconds,
         ["gpu"] = profile.Gpu,
+        ["personality"] = profile.Personality,
         ["panda"] = new JObject
         {
             ["server"] = profile.Panda.Server,

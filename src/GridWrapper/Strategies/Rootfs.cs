@@ -16,6 +16,9 @@ internal sealed record Rootfs
     /// <summary>Null where the image has none (a plain directory).</summary>
     public ImageConfig? Config { get; init; }
 
+    /// <summary>What a look into it told, null where nobody looked.</summary>
+    public Probing.ImageInside? Inside { get; init; }
+
     /// <summary>Where each layer came from, for the report.</summary>
     public ImmutableArray<LayerOrigin> Layers { get; init; } = [];
 

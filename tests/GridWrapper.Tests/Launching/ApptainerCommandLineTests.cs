@@ -31,9 +31,9 @@ internal sealed class ApptainerCommandLineTests
             },
             "/usr/bin/singularity exec --userns --no-mount hostfs --containall --no-home --home /scratch/job --pwd /work --bind /cache/scratch/run-1:/tmp "
             + "--bind /scratch/job:/scratch/job --bind /cache/scratch/run-1:/var/tmp --writable-tmpfs " + Tree + " /bin/sh -c echo_$HOME"),
-        Case("GPUs of NVIDIA", Requests.Apptainer, r => r with { Devices = ["/dev/nvidiactl", "/dev/nvidia0", "/dev/dri/renderD128"] }, Short("--nv")),
-        Case("GPUs of AMD", Requests.Apptainer, r => r with { Devices = ["/dev/kfd", "/dev/dri/renderD128"] }, Short("--rocm")),
-        Case("GPUs of both", Requests.Apptainer, r => r with { Devices = ["/dev/kfd", "/dev/nvidia0"] }, Short("--nv --rocm")),
+        Case("GPUs of NVIDIA", Requests.Apptainer, r => r with { Gpu = new GpuSupply { Devices = ["/dev/nvidiactl", "/dev/nvidia0", "/dev/dri/renderD128"] } }, Short("--nv")),
+        Case("GPUs of AMD", Requests.Apptainer, r => r with { Gpu = new GpuSupply { Devices = ["/dev/kfd", "/dev/dri/renderD128"] } }, Short("--rocm")),
+        Case("GPUs of both", Requests.Apptainer, r => r with { Gpu = new GpuSupply { Devices = ["/dev/kfd", "/dev/nvidia0"] } }, Short("--nv --rocm")),
         Case("the user's bind beats scratch, the job directory beats all", Requests.Apptainer,
             r => r with { Binds = [new BindMount("/big", "/tmp/", ReadOnly: false, Optional: false), new BindMount("/other", "/scratch/job", ReadOnly: true, Optional: false)] },
             "/usr/bin/apptainer exec --containall --no-home --home /scratch/job --pwd /scratch/job --bind /big:/tmp --bind /scratch/job:/scratch/job "

@@ -49,7 +49,7 @@ internal sealed class PayloadTests
         {
             Rootfs = request.Rootfs with { Config = Requests.Config with { Entrypoint = [.. entrypoint], Cmd = [.. cmd] } },
             Command = [.. command],
-            UseEntrypoint = useEntrypoint,
+            Personality = useEntrypoint ? Personality.Oci : Personality.ByCallStyle,
         };
         Assert.That(PayloadCommand.Create(request), Is.EqualTo(expected));
     }

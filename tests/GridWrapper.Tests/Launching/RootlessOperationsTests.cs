@@ -80,7 +80,7 @@ internal sealed class RootlessOperationsTests
     [Test]
     public void GpusAreBoundIntoTheNewDev()
     {
-        ImmutableArray<LaunchOperation> operations = Create(Plain with { Devices = ["/dev/nvidia0", "/dev/dri/card0"] });
+        ImmutableArray<LaunchOperation> operations = Create(Plain with { Gpu = new GpuSupply { Devices = ["/dev/nvidia0", "/dev/dri/card0"] } });
         int devices = operations.IndexOf(new LaunchOperation(Devices, "/dev", "/dev"));
         Assert.That(operations.Skip(devices + 1).Take(2), Is.EqualTo((LaunchOperation[])[new(Bind, "/dev/nvidia0", "/dev/nvidia0", "optional"), new(Bind, "/dev/dri/card0", "/dev/dri/card0", "optional")]));
     }

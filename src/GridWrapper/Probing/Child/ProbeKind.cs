@@ -18,6 +18,9 @@ internal static class ProbeKind
     /// <summary>OWN-IDENTITY CANDIDATE…: which of these programs exist, and what do they call themselves?</summary>
     internal const string Runtime = "runtime";
 
+    /// <summary>Words of <see cref="InsideQuestion"/>: what does the image's tree hold?</summary>
+    internal const string Inside = "image-inside";
+
     /// <summary>PATH: free space there.</summary>
     internal const string Space = "space";
 }

@@ -49,6 +49,9 @@ internal static class ProbeMain
             case (ProbeKind.Runtime, >= 2):
                 RuntimeCheck.Run(arguments[0], arguments[1..], output);
                 break;
+            case (ProbeKind.Inside, >= 1):
+                InsideCheck.Run(InsideQuestion.FromWords(arguments.ToArray()), output);
+                break;
             case (ProbeKind.Space, 1):
                 SpaceCheck.Run(arguments[0], output);
                 break;
