@@ -111,9 +111,11 @@ static int check_operation(const struct op *op)
     case OP_SCAFFOLD:
     case OP_TMPFS:
     case OP_PROC:
+    case OP_MASK:
         target = 1;
         break;
     case OP_LAYER:
+    case OP_UNDERLAY:
         source = 1;
         break;
     case OP_OVERLAY:

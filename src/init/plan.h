@@ -28,7 +28,9 @@ enum plan_flags {
     PLAN_PROBE = 4,       /* report every operation, go on after a failure, run nothing */
     PLAN_TERMINAL = 8,    /* the payload leads a session of its own, whose terminal is its standard input */
     PLAN_KEEP_KEYRING = 16, /* the payload shares the caller's session keyring */
-    PLAN_FLAGS = 31,
+    PLAN_DENY = 32,         /* a filter refuses the system calls that jobs have no need of (filter.c) */
+    PLAN_FAKE_ROOT = 64,    /* a filter answers 0 to changes of ownership and identity, which it does not make */
+    PLAN_FLAGS = 127,
 };
 
 enum op_kind {
@@ -47,7 +49,9 @@ enum op_kind {
     OP_READ_ONLY,    /* make the root mount read-only */
     OP_ENTER,        /* the new root becomes /, everything else is detached */
     OP_OVERLAY_TEST, /* probe: an overlay of two directories, a file written, renamed and removed; data = extra mount options */
-    OP_LAST = OP_OVERLAY_TEST,
+    OP_UNDERLAY,     /* without overlay: host directory source is the root, read-only; OP_SCAFFOLD then adds to it what it lacks */
+    OP_MASK,         /* target, a file or directory of the kernel's, is replaced by an empty one */
+    OP_LAST = OP_MASK,
 };
 
 enum op_flags {

@@ -1,12 +1,15 @@
 /* Interpreter of the operations: it builds a root filesystem in a private mount namespace.
  *
  * Host paths are opened as descriptors before any root changes (setup_open_sources). Targets are resolved inside the new root, so that a symbolic link in
- * an image cannot lead out of it; what is mounted on is a descriptor (/old/proc/self/fd/N), never a path that could change its meaning.
- * Between OP_BASE and OP_ENTER the root is a tmpfs holding: /old (the host), /root (the new root), /bottom (scaffold), /l/N (layers), /up (upper and work
- * directory), /files (written files).
+ * an image cannot lead out of it (paths.c); what is mounted on is a descriptor, never a path that could change its meaning (mounts.c).
+ * Between OP_BASE and OP_ENTER the root is a tmpfs holding: /old (the host), /root (the new root), /bottom (scaffold), /l (layers N and opened directories uN of
+ * an underlay), /up (upper and work directory), /files (written files), /empty.
  */
 #define _GNU_SOURCE
 #include "setup.h"
+#include "files.h"
+#include "mounts.h"
+#include "paths.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,311 +17,16 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef MS_RELATIME
-#define MS_RELATIME (1 << 21)
-#endif
-
 enum {
-    SYS_OPENAT2 = 437,
-    SYS_MOUNT_SETATTR = 442,
-    RESOLVE_NO_MAGICLINKS = 2,
-    RESOLVE_IN_ROOT = 16,
-    ATTR_RDONLY = 1,
-    AT_RECURSIVE_FLAG = 0x8000,
-    MAX_LINKS = 40,
     MAX_LAYERS = 499, /* the kernel takes 500, and one is the scaffold */
-    FILE_LIMIT = 1 << 20,
 };
 
-struct open_how {
-    uint64_t flags, mode, resolve;
-};
-
-struct mount_attributes {
-    uint64_t attr_set, attr_clr, propagation, userns_fd;
-};
-
-static int based, entered;
+static int based, entered, pivots, underlaid;
 static unsigned layers;
-static unsigned written;
-static char content[FILE_LIMIT];
 static char options[4096];
-
-static int fail(void)
-{
-    return errno ? errno : EIO;
-}
-
-static const char *fd_path(int fd, char *buffer, size_t size)
-{
-    snprintf(buffer, size, "/old/proc/self/fd/%d", fd);
-    return buffer;
-}
-
-static int bind_fd(int source, int target, unsigned long flags)
-{
-    char from[48], to[48];
-    return mount(fd_path(source, from, sizeof from), fd_path(target, to, sizeof to), NULL, MS_BIND | flags, NULL) ? fail() : 0;
-}
-
-/* ---- paths inside the new root ---- */
-
-/* The same as openat2 with RESOLVE_IN_ROOT, for kernels before 5.6: one component after the other, links re-read as text. */
-static int walk(const char *path)
-{
-    static char rest[4096 * 2], link[4096], done[4096];
-    int links = 0;
-    done[0] = '\0';
-    if (strlen(path) >= sizeof rest / 2)
-        return errno = ENAMETOOLONG, -1;
-    strcpy(rest, path);
-    for (;;) {
-        char *name = rest + strspn(rest, "/");
-        size_t length = strcspn(name, "/");
-        if (length == 0)
-            return open(done[0] ? done : "/root", O_PATH | O_CLOEXEC | O_NOFOLLOW);
-        if (length == 1 && name[0] == '.') {
-            memmove(rest, name + 1, strlen(name + 1) + 1);
-            continue;
-        }
-        if (done[0] == '\0')
-            strcpy(done, "/root");
-        size_t kept = strlen(done);
-        if (length == 2 && name[0] == '.' && name[1] == '.') {
-            char *slash = strrchr(done, '/');
-            if (slash != done)
-                *slash = '\0'; /* never above /root */
-            memmove(rest, name + 2, strlen(name + 2) + 1);
-            continue;
-        }
-        if (kept + 1 + length >= sizeof done)
-            return errno = ENAMETOOLONG, -1;
-        done[kept] = '/';
-        memcpy(done + kept + 1, name, length);
-        done[kept + 1 + length] = '\0';
-        ssize_t n = readlink(done, link, sizeof link - 1);
-        if (n < 0) {
-            struct stat st;
-            if (lstat(done, &st))
-                return -1;
-            memmove(rest, name + length, strlen(name + length) + 1);
-            continue;
-        }
-        link[n] = '\0';
-        if (++links > MAX_LINKS)
-            return errno = ELOOP, -1;
-        size_t tail = strlen(name + length);
-        if ((size_t)n + tail >= sizeof rest)
-            return errno = ENAMETOOLONG, -1;
-        memmove(rest + n, name + length, tail + 1);
-        memcpy(rest, link, (size_t)n);
-        if (link[0] == '/')
-            strcpy(done, "/root");
-        else
-            done[kept] = '\0';
-    }
-}
-
-#ifdef GRIDWRAP_OLD_KERNEL /* a test build: as if the kernel had neither openat2 nor mount_setattr */
-static const int old_kernel = 1;
-#else
-static const int old_kernel = 0;
-#endif
-
-/* A descriptor of an existing path inside the new root, links followed inside it; -1 and errno. */
-static int resolve(const char *path)
-{
-    if (old_kernel)
-        return walk(path);
-    int root = open("/root", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (root < 0)
-        return -1;
-    struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
-    const char *relative = path + strspn(path, "/");
-    int fd, error, tries = 0;
-    do {
-        fd = (int)syscall(SYS_OPENAT2, root, *relative ? relative : ".", &how, sizeof how);
-        error = errno;
-        /* EAGAIN: something was renamed or mounted anywhere on the node while a ".." was being followed. */
-    } while (fd < 0 && error == EAGAIN && ++tries < 100);
-    close(root);
-    if (fd < 0 && (error == ENOSYS || error == EPERM || error == EAGAIN))
-        return walk(path);
-    errno = error;
-    return fd;
-}
-
-static int make_through(const char *path, int links);
-
-/* One missing component of a path: made, or, where a link of the image leads nowhere, what it leads to. */
-static int make_component(int parent, const char *path, size_t start, int links)
-{
-    char link[4096], to[2 * 4096];
-    if (mkdirat(parent, path + start, 0755) == 0)
-        return resolve(path);
-    if (errno != EEXIST)
-        return -1;
-    ssize_t n = readlinkat(parent, path + start, link, sizeof link - 1);
-    if (n < 0)
-        return resolve(path); /* somebody else made it meanwhile */
-    if (links == 0)
-        return errno = ELOOP, -1;
-    link[n] = '\0';
-    snprintf(to, sizeof to, "%.*s%s", link[0] == '/' ? 0 : (int)start, path, link);
-    return make_through(to, links - 1);
-}
-
-static int make_through(const char *path, int links)
-{
-    char part[4096];
-    if (strlen(path) >= sizeof part)
-        return errno = ENAMETOOLONG, -1;
-    int parent = resolve("/");
-    for (size_t at = 0; parent >= 0;) {
-        at += strspn(path + at, "/");
-        size_t end = at + strcspn(path + at, "/");
-        if (end == at)
-            break;
-        memcpy(part, path, end);
-        part[end] = '\0';
-        int fd = resolve(part);
-        if (fd < 0 && errno == ENOENT)
-            fd = make_component(parent, part, at, links);
-        int error = errno;
-        close(parent);
-        errno = error;
-        parent = fd;
-        at = end;
-    }
-    return parent;
-}
-
-/* A directory inside the new root, it and its parents made if missing where the root can be written. */
-static int directory(const char *path)
-{
-    int fd = resolve(path);
-    return fd >= 0 || errno != ENOENT ? fd : make_through(path, 8);
-}
-
-/* Splits at the last slash: the descriptor of the parent, made if missing, and the name. */
-static int parent_of(const char *path, const char **name)
-{
-    static char head[4096];
-    static char last[256];
-    size_t length = strlen(path);
-    while (length > 1 && path[length - 1] == '/')
-        length--;
-    size_t cut = length;
-    while (cut > 0 && path[cut - 1] != '/')
-        cut--;
-    if (length - cut >= sizeof last || cut >= sizeof head)
-        return errno = ENAMETOOLONG, -1;
-    memcpy(last, path + cut, length - cut);
-    last[length - cut] = '\0';
-    *name = last;
-    memcpy(head, path, cut);
-    head[cut] = '\0';
-    return directory(cut > 1 ? head : "/");
-}
-
-/* A file inside the new root to be mounted on: the entry itself, even if it is a symbolic link. Made if missing where that is possible. */
-static int file_entry(const char *path)
-{
-    const char *name;
-    int parent = parent_of(path, &name);
-    if (parent < 0)
-        return -1;
-    int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT) {
-        int made = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-        if (made >= 0) {
-            close(made);
-            fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        }
-    }
-    int error = errno;
-    close(parent);
-    errno = error;
-    return fd;
-}
-
-/* ---- mounting ---- */
-
-/* Read-only for one mount. Flags that the host locked (nosuid, noexec, atime…) must be repeated. */
-static int read_only_one(const char *path)
-{
-    struct statvfs st;
-    if (statvfs(path, &st))
-        return fail();
-    unsigned long keep = st.f_flag & (ST_NOSUID | ST_NODEV | ST_NOEXEC | ST_NOATIME | ST_NODIRATIME);
-    if (st.f_flag & ST_RELATIME)
-        keep |= MS_RELATIME;
-    return mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | keep, NULL) ? fail() : 0;
-}
-
-/* The fifth field of a line of mountinfo, with its \ooo escapes undone, in place. */
-static char *mount_point(char *line)
-{
-    for (int skip = 0; skip < 4; skip++) {
-        line = strchr(line, ' ');
-        if (line == NULL)
-            return NULL;
-        line++;
-    }
-    char *out = line, *in = line;
-    while (*in && *in != ' ') {
-        if (in[0] == '\\' && in[1] >= '0' && in[1] <= '3' && in[2] && in[3]) {
-            *out++ = (char)((in[1] - '0') * 64 + (in[2] - '0') * 8 + (in[3] - '0'));
-            in += 4;
-        } else {
-            *out++ = *in++;
-        }
-    }
-    *out = '\0';
-    return line;
-}
-
-/* Before Linux 5.12: mount by mount. One below that cannot be changed (its file system is gone, or hidden by another) stays as it is. */
-static int read_only_each(int fd)
-{
-    char link[48], top[4096];
-    static char line[16384];
-    ssize_t n = readlink(fd_path(fd, link, sizeof link), top, sizeof top - 1);
-    if (n < 0)
-        return fail();
-    top[n] = '\0';
-    int error = read_only_one(link);
-    FILE *list = error ? NULL : fopen("/old/proc/self/mountinfo", "re");
-    if (list == NULL)
-        return error ? error : fail();
-    while (fgets(line, sizeof line, list)) {
-        char *point = mount_point(line);
-        if (point && strncmp(point, top, (size_t)n) == 0 && point[n] == '/')
-            read_only_one(point);
-    }
-    fclose(list);
-    return 0;
-}
-
-/* Read-only for a mount and what is below it. */
-static int read_only(int fd)
-{
-    char path[48];
-    struct mount_attributes attr = { .attr_set = ATTR_RDONLY };
-    if (!old_kernel && syscall(SYS_MOUNT_SETATTR, AT_FDCWD, fd_path(fd, path, sizeof path), AT_RECURSIVE_FLAG, &attr, sizeof attr) == 0)
-        return 0;
-    return read_only_each(fd);
-}
-
-static int is_directory(int fd)
-{
-    struct stat st;
-    return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
-}
 
 /* A source can be opened and still be dead: FUSE answers ENOTCONN to whatever comes next. */
 static int source_state(const struct op *op)
@@ -338,40 +46,41 @@ static int do_bind(const struct op *op)
     int target = dir ? directory(op->target) : file_entry(op->target);
     if (target < 0)
         return op->flags & OP_OPTIONAL ? 0 : fail();
-    int error = bind_fd(op->fd, target, MS_REC);
+    int error = bind_fd(op->fd, target, op->flags & OP_READONLY ? BIND_READ_ONLY : 0);
     close(target);
-    if (error)
-        return op->flags & OP_OPTIONAL ? 0 : error;
-    if (op->flags & OP_READONLY) {
-        int mounted = dir ? resolve(op->target) : file_entry(op->target);
-        if (mounted < 0)
-            return fail();
-        error = read_only(mounted);
-        close(mounted);
-    }
-    return error;
+    return op->flags & OP_OPTIONAL ? 0 : error;
 }
 
 static int mount_at(const char *type, const char *target, unsigned long flags, const char *data)
 {
-    char path[48];
     int fd = directory(target);
     if (fd < 0)
         return fail();
-    int error = mount(type, fd_path(fd, path, sizeof path), type, flags, data) ? fail() : 0;
+    int error = mount_on(fd, type, flags, data);
     close(fd);
     return error;
 }
 
+/* Where the host's root cannot be exchanged (diskless nodes run from their initial root file system, which is nobody's child; and filters may refuse the call):
+ * the host is shown a second time in the new tree, which then goes over the old root. */
+static int cover_root(void)
+{
+    if (mount("/", "old", NULL, MS_BIND | MS_REC, NULL) || mount(".", "/", NULL, MS_MOVE, NULL) || chroot("."))
+        return fail();
+    return 0;
+}
+
 static int do_base(const struct op *op)
 {
+    static const char *const made[] = { "root", "bottom", "l", "up", "up/upper", "up/work", "files", "empty" };
     if (mount("tmpfs", op->target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755"))
         return fail();
     if (chdir(op->target) || mkdir("old", 0755))
         return fail();
-    if (syscall(SYS_pivot_root, ".", "old") || chdir("/"))
-        return fail();
-    static const char *const made[] = { "root", "bottom", "l", "up", "up/upper", "up/work", "files" };
+    pivots = syscall(SYS_pivot_root, ".", "old") == 0;
+    int error = pivots ? 0 : cover_root();
+    if (error || chdir("/"))
+        return error ? error : fail();
     for (size_t i = 0; i < sizeof made / sizeof *made; i++)
         if (mkdir(made[i], 0755))
             return fail();
@@ -379,9 +88,31 @@ static int do_base(const struct op *op)
     return 0;
 }
 
+static int do_underlay(const struct op *op)
+{
+    int error = start_underlay(op->fd);
+    underlaid = error == 0;
+    return error;
+}
+
+/* Without a layer below the image for what it lacks: in the image itself. */
+static int scaffold_inside(const struct op *op)
+{
+    int dir = op->source ? is_directory(op->fd) : !(op->flags & OP_FILE);
+    int fd = dir ? directory(op->target) : file_entry(op->target);
+    if (fd < 0)
+        return fail();
+    close(fd);
+    return 0;
+}
+
 static int do_scaffold(const struct op *op)
 {
     static char path[4096 + 16];
+    if (op->source && op->fd < 0)
+        return 0; /* what would be mounted there is optional and missing */
+    if (underlaid)
+        return scaffold_inside(op);
     if ((size_t)snprintf(path, sizeof path, "/bottom%s", op->target) >= sizeof path)
         return ENAMETOOLONG;
     for (char *slash = strchr(path + 8, '/'); slash; slash = strchr(slash + 1, '/')) {
@@ -390,8 +121,6 @@ static int do_scaffold(const struct op *op)
             return fail();
         *slash = '/';
     }
-    if (op->source && op->fd < 0)
-        return 0; /* what would be mounted there is optional and missing */
     if (op->source ? is_directory(op->fd) : !(op->flags & OP_FILE))
         return mkdir(path, 0755) && errno != EEXIST ? fail() : 0;
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
@@ -433,83 +162,33 @@ static int do_overlay(const struct op *op)
     return mount("overlay", "/root", "overlay", MS_NOSUID | MS_NODEV, options) ? error : 0;
 }
 
-static int put_file(const char *target, size_t length, int optional)
+/* A device of the host's in the new /dev; one that the host lacks is left out. */
+static int show_device(int host, int dev, const char *name)
 {
-    char name[32];
-    snprintf(name, sizeof name, "/files/%u", written++);
-    int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return fail();
-    for (size_t n = 0; n < length;) {
-        ssize_t w = write(fd, content + n, length - n);
-        if (w < 0) {
-            int error = fail();
-            close(fd);
-            return error;
-        }
-        n += (size_t)w;
-    }
-    close(fd);
-    int source = open(name, O_PATH | O_CLOEXEC);
-    int entry = file_entry(target);
-    int error = source < 0 || entry < 0 ? fail() : bind_fd(source, entry, 0);
-    if (source >= 0)
-        close(source);
-    if (entry >= 0)
-        close(entry);
-    return optional ? 0 : error;
-}
-
-static size_t read_all(int fd, size_t at)
-{
-    ssize_t n;
-    while (at < sizeof content && (n = read(fd, content + at, sizeof content - at)) > 0)
-        at += (size_t)n;
-    return at;
-}
-
-static int do_write(const struct op *op)
-{
-    if (op->data_length > sizeof content)
-        return EFBIG;
-    memcpy(content, op->data, op->data_length);
-    return put_file(op->target, op->data_length, op->flags & OP_OPTIONAL);
-}
-
-static int reopen(int fd)
-{
-    char path[48];
-    return open(fd_path(fd, path, sizeof path), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-}
-
-static int do_copy(const struct op *op)
-{
-    if (op->fd < 0)
+    int source = openat(host, name, O_PATH | O_CLOEXEC);
+    if (source < 0)
         return 0;
-    int fd = reopen(op->fd);
-    if (fd < 0)
-        return op->flags & OP_OPTIONAL ? 0 : fail();
-    size_t length = read_all(fd, 0);
-    close(fd);
-    return put_file(op->target, length, op->flags & OP_OPTIONAL);
+    int made = openat(dev, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int target = openat(dev, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    int error = target < 0 ? fail() : bind_fd(source, target, 0);
+    close(source);
+    if (made >= 0)
+        close(made);
+    if (target >= 0)
+        close(target);
+    return error;
 }
 
-static int do_identity(const struct op *op)
+static int mount_in_dev(int dev, const char *name, const char *type, unsigned long flags, const char *data)
 {
-    if (op->data_length > sizeof content / 2)
-        return EFBIG;
-    memcpy(content, op->data, op->data_length);
-    size_t length = op->data_length;
-    int fd = resolve(op->target);
-    if (fd >= 0) {
-        int file = is_directory(fd) ? -1 : reopen(fd);
-        close(fd);
-        if (file >= 0) {
-            length = read_all(file, length);
-            close(file);
-        }
-    }
-    return put_file(op->target, length, op->flags & OP_OPTIONAL);
+    if (mkdirat(dev, name, 0755))
+        return fail();
+    int sub = openat(dev, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (sub < 0)
+        return fail();
+    int error = mount_on(sub, type, MS_NOSUID | MS_NOEXEC | flags, data);
+    close(sub);
+    return error;
 }
 
 static int do_devices(const struct op *op)
@@ -519,51 +198,59 @@ static int do_devices(const struct op *op)
         { "/proc/self/fd", "fd" }, { "/proc/self/fd/0", "stdin" }, { "/proc/self/fd/1", "stdout" },
         { "/proc/self/fd/2", "stderr" }, { "pts/ptmx", "ptmx" }, { "/proc/kcore", "core" },
     };
-    char path[64];
     int error = mount_at("tmpfs", op->target, MS_NOSUID | MS_NOEXEC, "mode=0755,size=64k");
     if (error)
         return error;
     int dev = resolve(op->target);
     if (dev < 0)
         return fail();
-    for (size_t i = 0; !error && i < sizeof nodes / sizeof *nodes; i++) {
-        int source = openat(op->fd, nodes[i], O_PATH | O_CLOEXEC);
-        int made = openat(dev, nodes[i], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (made >= 0)
-            close(made);
-        int target = openat(dev, nodes[i], O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        if (source >= 0)
-            error = target < 0 ? fail() : bind_fd(source, target, 0);
-        if (source >= 0)
-            close(source);
-        if (target >= 0)
-            close(target);
-    }
+    for (size_t i = 0; !error && i < sizeof nodes / sizeof *nodes; i++)
+        error = show_device(op->fd, dev, nodes[i]);
     for (size_t i = 0; !error && i < sizeof links / sizeof *links; i++)
-        if (symlinkat(links[i][0], dev, links[i][1]))
-            error = fail();
-    for (size_t i = 0; !error && i < 3; i++) {
-        static const char *const dirs[] = { "shm", "pts", "mqueue" };
-        static const char *const types[] = { "tmpfs", "devpts", "mqueue" };
-        static const char *const data[] = { "mode=1777", "newinstance,ptmxmode=0666,mode=0620", NULL };
-        if (mkdirat(dev, dirs[i], 0755)) {
-            error = fail();
-            break;
-        }
-        int sub = openat(dev, dirs[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+        error = symlinkat(links[i][0], dev, links[i][1]) ? fail() : 0;
+    if (!error)
+        error = mount_in_dev(dev, "shm", "tmpfs", MS_NODEV, "mode=1777");
+    if (!error) {
         /* Terminals and message queues are conveniences: a node that refuses them still runs payloads. */
-        if (sub < 0 || mount(types[i], fd_path(sub, path, sizeof path), types[i], MS_NOSUID | MS_NOEXEC | (i == 1 ? 0 : MS_NODEV), data[i]))
-            error = i == 0 ? fail() : 0;
-        if (sub >= 0)
-            close(sub);
+        mount_in_dev(dev, "pts", "devpts", 0, "newinstance,ptmxmode=0666,mode=0620");
+        mount_in_dev(dev, "mqueue", "mqueue", MS_NODEV, NULL);
     }
     close(dev);
     return error;
 }
 
+/* A file of the kernel's out of sight: nothing can be read from it or written to it. What the kernel does not have needs no hiding. */
+static int do_mask(const struct op *op)
+{
+    int target = resolve(op->target);
+    if (target < 0)
+        return 0;
+    int source = open(is_directory(target) ? "/empty" : "/old/dev/null", O_PATH | O_CLOEXEC);
+    int error = source < 0 ? fail() : bind_fd(source, target, BIND_READ_ONLY);
+    close(target);
+    if (source >= 0)
+        close(source);
+    return error;
+}
+
+static int do_read_only(void)
+{
+    if (underlaid)
+        return close_underlay();
+    return mount(NULL, "/root", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) ? fail() : 0;
+}
+
 static int do_enter(void)
 {
-    if (chdir("/root") || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
+    if (chdir("/root"))
+        return fail();
+    if (syscall(SYS_pivot_root, ".", ".") == 0) {
+        if (umount2(".", MNT_DETACH))
+            return fail();
+    } else if (pivots || umount2("/old", MNT_DETACH) || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".")) {
+        return fail();
+    }
+    if (chdir("/"))
         return fail();
     entered = 1;
     return 0;
@@ -615,6 +302,10 @@ int setup_execute(const struct op *op)
         return do_layer(op);
     case OP_OVERLAY:
         return do_overlay(op);
+    case OP_UNDERLAY:
+        return do_underlay(op);
+    case OP_MASK:
+        return do_mask(op);
     case OP_BIND:
         return do_bind(op);
     case OP_TMPFS:
@@ -624,13 +315,13 @@ int setup_execute(const struct op *op)
     case OP_DEVICES:
         return do_devices(op);
     case OP_WRITE:
-        return do_write(op);
+        return file_write(op);
     case OP_COPY:
-        return do_copy(op);
+        return file_copy(op);
     case OP_IDENTITY:
-        return do_identity(op);
+        return file_identity(op);
     case OP_READ_ONLY:
-        return mount(NULL, "/root", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) ? fail() : 0;
+        return do_read_only();
     case OP_ENTER:
         return do_enter();
     case OP_OVERLAY_TEST:
@@ -646,7 +337,7 @@ int setup_open_sources(struct plan *plan, uint32_t *index, int *error)
         struct op *op = &plan->ops[i];
         if (op->source == NULL)
             continue;
-        int directory_only = op->kind == OP_LAYER || op->kind == OP_DEVICES ? O_DIRECTORY : 0;
+        int directory_only = op->kind == OP_LAYER || op->kind == OP_UNDERLAY || op->kind == OP_DEVICES ? O_DIRECTORY : 0;
         op->fd = open(op->source, O_PATH | O_CLOEXEC | directory_only);
         if (op->fd < 0 && !(op->flags & OP_OPTIONAL)) {
             *index = i;
