@@ -30,7 +30,7 @@ internal static class PullCommand
             }
 
             new CacheDirectory(settings.CacheDirectory).Prepare();
-            Rootfs rootfs = await parts.Strategy(chosen.Strategy).MaterialiseAsync(prepared.Input, parts.Launcher(chosen.Launcher).Form, ct);
+            Rootfs rootfs = await parts.Strategy(chosen.Strategy).MaterialiseAsync(prepared.Input, parts.Launcher(chosen.Launcher).FormOn(prepared.Input.Host), ct);
             await Console.Out.WriteLineAsync(settings.Json
                 ? new JObject
                 {

@@ -19,7 +19,7 @@ internal sealed class ApptainerLauncher : ILauncher
 
     public string Name => FixedName;
 
-    public RootfsForm Form => RootfsForm.Tree;
+    public RootfsForm FormOn(HostFacts host) => RootfsForm.Tree;
 
     public bool TakesOptionalBinds => false;
 

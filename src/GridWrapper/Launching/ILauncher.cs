@@ -1,4 +1,5 @@
 using GridWrapper.Planning;
+using GridWrapper.Probing;
 using GridWrapper.Strategies;
 
 namespace GridWrapper.Launching;
@@ -9,8 +10,8 @@ internal interface ILauncher
     /// <summary>Fixed name in options, plans and reports.</summary>
     string Name { get; }
 
-    /// <summary>The richest form of root filesystem it takes.</summary>
-    RootfsForm Form { get; }
+    /// <summary>The richest form of root filesystem it takes on this node.</summary>
+    RootfsForm FormOn(HostFacts host);
 
     /// <summary>It passes over optional binds whose source is missing by itself; for others the caller leaves them out.</summary>
     bool TakesOptionalBinds { get; }

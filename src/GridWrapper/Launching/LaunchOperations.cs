@@ -44,6 +44,12 @@ internal static class LaunchOperations
     /// <summary>The new root becomes /, the host's tree is detached.</summary>
     internal const string Enter = "enter";
 
+    /// <summary>Where overlay does not work: a host directory is the root, read-only; scaffolds then add to it what it lacks.</summary>
+    internal const string Underlay = "underlay";
+
+    /// <summary>A file or directory of the kernel's is replaced by an empty one, where it exists.</summary>
+    internal const string Mask = "mask";
+
     /// <summary>Probe only: an overlay with a file written, renamed and removed.</summary>
     internal const string OverlayTest = "overlay-test";
 
@@ -74,6 +80,8 @@ internal static class LaunchOperations
         ReadOnlyRoot => (13, OperationContent.Nothing),
         Enter => (14, OperationContent.Nothing),
         OverlayTest => (15, OperationContent.Nothing),
+        Underlay => (16, OperationContent.Path),
+        Mask => (17, OperationContent.Nothing),
         _ => throw new ArgumentOutOfRangeException(nameof(op), op, "no such launch operation"),
     };
 

@@ -38,13 +38,19 @@ internal static class RootlessFailure
             LaunchOperations.Bind or LaunchOperations.Scaffold when report.Errno == Errno.ENOENT && operation.Source is not null => Site(
                 step, errno, PilotError.ContainerBindFailure, $"{operation.Source} does not exist on this node, or {operation.Target} cannot be made in the image: it cannot be shown"),
             LaunchOperations.Bind => Site(step, errno, PilotError.ContainerBindFailure, $"showing{subject} failed with {errno}"),
-            LaunchOperations.Layer or LaunchOperations.Overlay => Site(
+            LaunchOperations.Layer or LaunchOperations.Overlay or LaunchOperations.Underlay => Site(
                 step, errno, PilotError.ContainerImageMountFailure, $"the root filesystem could not be put together: {step}{subject} failed with {errno}"),
             null when step == "enter-directory" => Site(
                 step, errno, PilotError.PayloadExecutionFailure, $"the initial directory {spec.WorkingDirectory} cannot be entered in the image: {errno}. Name another with --pwd") with { Blame = Blame.User, Retryable = false },
             _ => Site(step, errno, PilotError.ContainerGeneralFailure, $"{step}{subject} failed with {errno}"),
         };
     }
+
+    internal static Failure NeedsOverlay(int layers, Probing.StepResult overlay) => Site(
+        LaunchOperations.Overlay,
+        overlay.Errno,
+        PilotError.ContainerImageMountFailure,
+        $"{layers} layers cannot be put together: overlay in a user namespace does not work here ({overlay.Detail}). It needs Linux 5.11, or EL 8.5; as one directory the image would run");
 
     internal static Failure SetupHung(TimeSpan deadline, int pid) => Site(
         "set-up",

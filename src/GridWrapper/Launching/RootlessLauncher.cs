@@ -18,23 +18,13 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
 
     public string Name => "rootless";
 
-    public RootfsForm Form => RootfsForm.Stack;
+    /// <summary>Layers need an overlay that honours their removals; without one there is room for one directory.</summary>
+    public RootfsForm FormOn(HostFacts host) =>
+        host.Namespaces.IsKnown(out NamespaceFacts facts) && !(facts.Overlay.Works && facts.OverlayUserXattr.Works) ? RootfsForm.Tree : RootfsForm.Stack;
 
     public bool TakesOptionalBinds => true;
 
-    public Verdict Judge(PlanInput input)
-    {
-        if (!input.Host.Namespaces.IsKnown(out NamespaceFacts facts))
-        {
-            return Refuse($"could not tell whether user namespaces work: {input.Host.Namespaces.Why}", null);
-        }
-
-        return Fault(facts.UserNamespace, "user namespaces do", "ask the site for user.max_user_namespaces > 0 (and, on Ubuntu 24.04, kernel.apparmor_restrict_unprivileged_userns=0)")
-            ?? Fault(facts.Bind, "bind mounts in a user namespace do", "the pilot's own container must allow mount(2)")
-            ?? Fault(facts.Overlay, "overlay in a user namespace does", "it needs Linux 5.11, or EL 8.5")
-            ?? Fault(facts.Pivot, "pivot_root does", "the pilot's own root must be a mount point")
-            ?? (Verdict)Verdict.Yes(new Cost(0, 0, 0, 0.02), "user namespaces work here");
-    }
+    public Verdict Judge(PlanInput input) => RootlessJudge.Judge(input);
 
     public LaunchSpec Build(LaunchRequest request)
     {
@@ -79,16 +69,4 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
         PersonalityRules.NeedsScripts(request)
             ? SingularityEnvironment.Wrap(request, PayloadCommand.Create(request))
             : (PayloadCommand.Create(request), PayloadEnvironment.Create(request));
-
-    private static Verdict.Refused? Fault(StepResult step, string what, string advice) =>
-        step.Works ? null : Refuse($"{what} not work here ({step.Detail}); {advice}", step.Errno);
-
-    private static Verdict.Refused Refuse(string reason, string? errno) => new()
-    {
-        Reason = reason,
-        Errno = errno,
-        Blame = Blame.Site,
-        PilotErrorCode = PilotError.UserNamespaceFailed,
-        Retryable = true,
-    };
 }

@@ -5,7 +5,7 @@ namespace GridWrapper.Launching;
 
 /// <summary>
 /// The ordered operations of a rootless launch. Pure. The root is an overlay of the image's layers over a scaffold of mount points, so that an image needs none of them;
-/// it is read-only at the end unless asked otherwise.
+/// it is read-only at the end unless asked otherwise. Where overlay does not work it is the image's directory itself, to which the helper adds mount points by binds.
 /// </summary>
 internal static class RootlessOperations
 {
@@ -19,9 +19,7 @@ internal static class RootlessOperations
         [
             new(SlaveRoot, null, null),
             new(Base, null, BasePath),
-            .. Scaffolds(request, binds, directory),
-            .. request.Rootfs.LowerDirectories.Select(d => new LaunchOperation(Layer, d, null)),
-            new(Overlay, null, null, string.Join(',', OverlayOptions(request))),
+            .. Root(request, [.. Scaffolds(request, binds, directory)]),
             freshProc ? new(Proc, null, "/proc") : new(Bind, "/proc", "/proc"),
             new(Bind, "/sys", "/sys", "ro,optional"),
             new(Devices, "/dev", "/dev"),
@@ -42,6 +40,18 @@ internal static class RootlessOperations
     internal static bool CanBeShown(string hostDirectory) =>
         hostDirectory.Split('/', StringSplitOptions.RemoveEmptyEntries) is [var first, ..]
         && first is not ("usr" or "etc" or "bin" or "sbin" or "lib" or "lib32" or "lib64" or "libx32" or "proc" or "sys" or "dev" or "boot");
+
+    private static IEnumerable<LaunchOperation> Root(LaunchRequest request, ImmutableArray<LaunchOperation> scaffolds)
+    {
+        if (!request.Plan.Host.Namespaces.IsKnown(out Probing.NamespaceFacts facts) || facts.Overlay.Works)
+        {
+            return [.. scaffolds, .. request.Rootfs.LowerDirectories.Select(d => new LaunchOperation(Layer, d, null)), new(Overlay, null, null, string.Join(',', OverlayOptions(request)))];
+        }
+
+        return request.Rootfs.LowerDirectories is [var only]
+            ? [new(Underlay, only, null), .. scaffolds]
+            : throw new GridWrapperException(RootlessFailure.NeedsOverlay(request.Rootfs.LowerDirectories.Length, facts.Overlay));
+    }
 
     /// <summary>Parents before children; of two on the same place the later one wins.</summary>
     private static ImmutableArray<LaunchOperation> Binds(LaunchRequest request)

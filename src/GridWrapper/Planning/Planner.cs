@@ -19,7 +19,7 @@ internal static class Planner
             Verdict launcherVerdict = Allowed(input.ForcedLauncher, input.Site.Launchers, launcher.Name, "launcher") ?? launcher.Judge(input);
             foreach (IRootfsStrategy strategy in strategies)
             {
-                Verdict strategyVerdict = Allowed(input.ForcedStrategy, input.Site.Strategies, strategy.Name, "strategy") ?? strategy.Judge(input, launcher.Form);
+                Verdict strategyVerdict = Allowed(input.ForcedStrategy, input.Site.Strategies, strategy.Name, "strategy") ?? strategy.Judge(input, launcher.FormOn(input.Host));
                 candidates.Add(new Candidate(strategy.Name, launcher.Name, Combine(strategyVerdict, launcherVerdict)));
             }
         }
@@ -76,7 +76,7 @@ internal static class Planner
         (Verdict.Refused { NotApplicable: true }, _) => strategy,
         (_, Verdict.Refused) => launcher,
         (Verdict.Refused, _) => strategy,
-        (Verdict.Usable s, Verdict.Usable l) => Verdict.Yes(s.Cost + l.Cost, s.Reason),
+        (Verdict.Usable s, Verdict.Usable l) => Verdict.Yes(s.Cost + l.Cost, l.Note is null ? s.Reason : $"{s.Reason}; {l.Note}"),
         _ => throw new System.Diagnostics.UnreachableException(),
     };
 

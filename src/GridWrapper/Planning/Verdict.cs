@@ -14,6 +14,9 @@ internal abstract record Verdict
     internal sealed record Usable : Verdict
     {
         public required Cost Cost { get; init; }
+
+        /// <summary>What will be different from the usual because of this node, null for nothing.</summary>
+        public string? Note { get; init; }
     }
 
     /// <summary>It would not work; the fact that refuses it is the reason.</summary>

@@ -15,11 +15,14 @@ internal sealed record NamespaceFacts
     /// <summary>Overlay accepts `userxattr` (whiteouts by user.overlay.* work).</summary>
     public required StepResult OverlayUserXattr { get; init; }
 
+    /// <summary>A root put together from binds, with a directory of it opened for a missing mount point: what is done without overlay.</summary>
+    public StepResult Underlay { get; init; } = StepResult.Ok;
+
     /// <summary>A fresh /proc in an own pid namespace.</summary>
     public required StepResult FreshProc { get; init; }
 
     /// <summary>pivot_root into the new tree.</summary>
     public required StepResult Pivot { get; init; }
 
-    public bool RootlessPossible => UserNamespace.Works && Bind.Works && Overlay.Works && Pivot.Works;
+    public bool RootlessPossible => UserNamespace.Works && Bind.Works && (Overlay.Works || Underlay.Works) && Pivot.Works;
 }

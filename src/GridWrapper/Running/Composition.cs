@@ -80,7 +80,7 @@ internal sealed class Composition : IDisposable
             return null;
         }
 
-        Rootfs rootfs = Strategy(chosen.Strategy).Predict(prepared.Input, Launcher(chosen.Launcher).Form);
+        Rootfs rootfs = Strategy(chosen.Strategy).Predict(prepared.Input, Launcher(chosen.Launcher).FormOn(prepared.Input.Host));
         return compose(await Look.AtAsync(rootfs, prepared.Input.Host, ct));
     }
 

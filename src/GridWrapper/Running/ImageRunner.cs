@@ -44,7 +44,7 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
         foreach (Candidate candidate in outcome.Plan.Candidates.Where(c => c.IsUsable))
         {
             ILauncher launcher = parts.Launcher(candidate.Launcher);
-            if (attempts.Hopeless.Contains((candidate.Strategy, launcher.Form)) || !attempts.Tried.Add((candidate.Strategy, candidate.Launcher)))
+            if (attempts.Hopeless.Contains((candidate.Strategy, launcher.FormOn(outcome.Input.Host))) || !attempts.Tried.Add((candidate.Strategy, candidate.Launcher)))
             {
                 continue;
             }
@@ -59,7 +59,7 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
                 Log.Warn("{Strategy} with {Launcher} failed at {Step}: {Message}", candidate.Strategy, candidate.Launcher, e.Failure.Step, e.Message);
                 if (e.Failure.Phase == Phase.Materialise)
                 {
-                    attempts.Hopeless.Add((candidate.Strategy, launcher.Form));
+                    attempts.Hopeless.Add((candidate.Strategy, launcher.FormOn(outcome.Input.Host)));
                 }
 
                 double seconds = time.GetElapsedTime(trial.Began).TotalSeconds;
@@ -81,7 +81,7 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
     private async Task<ImageOutcome> TryAsync(ImageOutcome outcome, Trial trial, Attempts attempts, CancellationToken ct)
     {
         Candidate candidate = trial.Candidate;
-        Rootfs rootfs = await parts.Strategy(candidate.Strategy).MaterialiseAsync(outcome.Input, trial.Launcher.Form, ct);
+        Rootfs rootfs = await parts.Strategy(candidate.Strategy).MaterialiseAsync(outcome.Input, trial.Launcher.FormOn(outcome.Input.Host), ct);
         rootfs = await parts.Look.AtAsync(rootfs, outcome.Input.Host, ct);
         double materialise = time.GetElapsedTime(trial.Began).TotalSeconds;
         long launched = time.GetTimestamp();

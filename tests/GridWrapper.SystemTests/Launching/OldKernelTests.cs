@@ -35,7 +35,7 @@ internal sealed class OldKernelTests
 
         string source = Path.Combine(RootlessTestbed.Repository, "src", "init");
         (int compiled, _, string messages) = await RootlessTestbed.ExecuteAsync(
-            ["/usr/bin/musl-gcc", "-std=c11", "-Os", "-static", "-DGRIDWRAP_OLD_KERNEL", "-o", Path.Combine(directory, "old"), Path.Combine(source, "gridwrap-init.c"), Path.Combine(source, "plan.c"), Path.Combine(source, "setup.c")],
+            ["/usr/bin/musl-gcc", "-std=c11", "-Os", "-static", "-DGRIDWRAP_OLD_KERNEL", "-o", Path.Combine(directory, "old"), .. Directory.GetFiles(source, "*.c")],
             new RootlessTestbed.Launch());
         Assert.That(compiled, Is.Zero, messages);
         File.SetUnixFileMode(Path.Combine(directory, "new"), (UnixFileMode)0x1ED);

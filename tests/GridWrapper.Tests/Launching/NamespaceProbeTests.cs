@@ -5,17 +5,19 @@ using GridWrapper.Probing;
 
 namespace GridWrapper.Tests.Launching;
 
-/// <summary>What the reports of the probe's ten steps mean, and what the launcher makes of them.</summary>
+/// <summary>What the reports of the probe's eleven steps mean, and what the launcher makes of them.</summary>
 [TestFixture, Parallelizable(ParallelScope.All)]
 internal sealed class NamespaceProbeTests
 {
-    private const int Steps = 10;
-    private const int FirstOverlay = 4;
-    private const int XattrOverlay = 5;
-    private const int RootOverlay = 6;
-    private const int Bind = 7;
-    private const int Proc = 8;
-    private const int Enter = 9;
+    private const int Steps = 11;
+    private const int FirstOverlay = 2;
+    private const int XattrOverlay = 3;
+    private const int RootOverlay = 4;
+    private const int Underlay = 5;
+    private const int Opened = 6;
+    private const int Bind = 8;
+    private const int Proc = 9;
+    private const int Enter = 10;
 
     [Test]
     public void WhereEverythingWorksEverythingIsSaidToWork()
@@ -26,6 +28,7 @@ internal sealed class NamespaceProbeTests
 
     [TestCase(0, nameof(NamespaceFacts.UserNamespace)), TestCase(1, nameof(NamespaceFacts.UserNamespace))]
     [TestCase(FirstOverlay, nameof(NamespaceFacts.Overlay)), TestCase(RootOverlay, nameof(NamespaceFacts.Overlay)), TestCase(XattrOverlay, nameof(NamespaceFacts.OverlayUserXattr))]
+    [TestCase(Underlay, nameof(NamespaceFacts.Underlay)), TestCase(Opened, nameof(NamespaceFacts.Underlay))]
     [TestCase(Bind, nameof(NamespaceFacts.Bind)), TestCase(Proc, nameof(NamespaceFacts.FreshProc)), TestCase(Enter, nameof(NamespaceFacts.Pivot))]
     public void AFailedStepIsOneFact(int step, string fact)
     {
@@ -49,8 +52,8 @@ internal sealed class NamespaceProbeTests
     [Test]
     public void AProbeThatSaysNothingProvesNothing() => Assert.That(NamespaceProbe.Judge([]).UserNamespace.Works, Is.False);
 
-    [TestCase(-1, null), TestCase(Proc, null), TestCase(XattrOverlay, null)]
-    [TestCase(1, "user namespaces do not work here (base: EPERM)"), TestCase(Bind, "bind mounts in a user namespace"), TestCase(FirstOverlay, "overlay in a user namespace"), TestCase(Enter, "pivot_root")]
+    [TestCase(-1, null), TestCase(Proc, null), TestCase(XattrOverlay, null), TestCase(FirstOverlay, null), TestCase(Underlay, null)]
+    [TestCase(1, "user namespaces do not work here (base: EPERM)"), TestCase(Bind, "bind mounts in a user namespace"), TestCase(Enter, "taking the new root")]
     public void TheLauncherSaysWhatIsMissing(int failed, string? reason)
     {
         PlanInput input = Input(new Fact<NamespaceFacts>.Known(NamespaceProbe.Judge(failed < 0 ? Reports() : Reports((failed, 1)))));
@@ -63,6 +66,44 @@ internal sealed class NamespaceProbeTests
         {
             Assert.That(verdict, Is.InstanceOf<Verdict.Refused>().With.Property("Reason").StartWith(reason).And.Property("Errno").EqualTo("EPERM").And.Property("PilotErrorCode").EqualTo(PilotError.UserNamespaceFailed));
         }
+    }
+
+    [Test]
+    public void WithoutOverlayTheRootComesFromBindsAndThePlanSaysSo()
+    {
+        RootlessLauncher launcher = new("/cache");
+        PlanInput input = Input(new Fact<NamespaceFacts>.Known(NamespaceProbe.Judge(Reports((FirstOverlay, 19), (XattrOverlay, 19), (RootOverlay, 19), (Proc, 1)))));
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(launcher.Judge(input), Is.InstanceOf<Verdict.Usable>().With.Property("Note")
+                .EqualTo("no overlay in user namespaces (overlay-test: ENODEV), so the root is put together from binds; no fresh /proc (proc: EPERM), so the payload sees the node's processes"));
+            Assert.That(launcher.FormOn(input.Host), Is.EqualTo(GridWrapper.Strategies.RootfsForm.Tree));
+            Assert.That(launcher.Judge(input with { Writable = true }), Is.InstanceOf<Verdict.Refused>().With.Property("Reason").StartWith("a writable root needs overlay"));
+        }
+    }
+
+    [Test]
+    public void WithoutOverlayAndUnderlayThereIsNoRoot() => Assert.That(
+        new RootlessLauncher("/cache").Judge(Input(new Fact<NamespaceFacts>.Known(NamespaceProbe.Judge(Reports((FirstOverlay, 19), (Underlay, 1)))))),
+        Is.InstanceOf<Verdict.Refused>().With.Property("Reason").Contain("putting the root together from binds does not work here (underlay: EPERM)"));
+
+    [Test]
+    public void LayersAreStackedOnlyWhereTheirRemovalsAreHonoured()
+    {
+        RootlessLauncher launcher = new("/cache");
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(launcher.FormOn(Input(new Fact<NamespaceFacts>.Known(NamespaceProbe.Judge(Reports()))).Host), Is.EqualTo(GridWrapper.Strategies.RootfsForm.Stack));
+            Assert.That(launcher.FormOn(Input(new Fact<NamespaceFacts>.Known(NamespaceProbe.Judge(Reports((XattrOverlay, 22))))).Host), Is.EqualTo(GridWrapper.Strategies.RootfsForm.Tree));
+            Assert.That(launcher.FormOn(Input(new Fact<NamespaceFacts>.Unknown("no answer")).Host), Is.EqualTo(GridWrapper.Strategies.RootfsForm.Stack));
+        }
+    }
+
+    [TestCase(0, "and not used"), TestCase(-1, "user.max_user_namespaces")]
+    public void TheAdviceFitsTheStep(int step, string advice)
+    {
+        InitReport[] reports = step < 0 ? [new InitReport(InitReportKind.SetupFailed, 0x10001, 1, 0, 0, 0)] : Reports((step, 1));
+        Assert.That(new RootlessLauncher("/cache").Judge(Input(new Fact<NamespaceFacts>.Known(NamespaceProbe.Judge(reports)))), Is.InstanceOf<Verdict.Refused>().With.Property("Reason").Contain(advice));
     }
 
     [Test]

@@ -47,6 +47,21 @@ internal sealed class RootlessOperationsTests
     }
 
     [Test]
+    public void WithoutOverlayTheImageIsTheRootAndScaffoldsComeAfterIt()
+    {
+        LaunchRequest request = WithoutOverlay(Plain);
+        string[] operations = [.. Create(request).Select(o => o.Op)];
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(operations[..4], Is.EqualTo((string[])["slave-root", "base", "underlay", "scaffold"]));
+            Assert.That(operations, Does.Not.Contain(Overlay).And.Not.Contain(Layer).And.Contain(ReadOnlyRoot));
+            Assert.That(
+                () => Create(request with { Rootfs = request.Rootfs with { LowerDirectories = ["/a", "/b"] } }),
+                Throws.TypeOf<GridWrapperException>().With.Message.Contains("2 layers cannot be put together").And.Property("Failure").Property("Blame").EqualTo(Blame.Site));
+        }
+    }
+
+    [Test]
     public void TheJobDirectoryHasASecondPlace()
     {
         Assert.That(Binds(Plain with { DataDirectory = "/ctrdata" }), Is.EqualTo((string[])["/cache/scratch/run-1>/tmp", "/scratch/job>/ctrdata", "/cache/scratch/run-1>/var/tmp", "/scratch/job>/scratch/job"]));
@@ -121,6 +136,16 @@ internal sealed class RootlessOperationsTests
         NamespaceFacts facts = new()
         {
             UserNamespace = StepResult.Ok, Bind = StepResult.Ok, Overlay = StepResult.Ok, OverlayUserXattr = xattr ? StepResult.Ok : no, FreshProc = StepResult.Ok, Pivot = StepResult.Ok,
+        };
+        return request with { Plan = request.Plan with { Host = request.Plan.Host with { Namespaces = new Fact<NamespaceFacts>.Known(facts) } } };
+    }
+
+    private static LaunchRequest WithoutOverlay(LaunchRequest request)
+    {
+        StepResult no = new(false, "ENODEV", "overlay-test: ENODEV");
+        NamespaceFacts facts = new()
+        {
+            UserNamespace = StepResult.Ok, Bind = StepResult.Ok, Overlay = no, OverlayUserXattr = no, FreshProc = StepResult.Ok, Pivot = StepResult.Ok,
         };
         return request with { Plan = request.Plan with { Host = request.Plan.Host with { Namespaces = new Fact<NamespaceFacts>.Known(facts) } } };
     }
