@@ -1,6 +1,7 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Launching;
 using GridWrapper.Planning;
+using GridWrapper.Probing;
 using GridWrapper.Strategies;
 
 namespace GridWrapper.Tests.Planning;
@@ -10,7 +11,7 @@ internal sealed class FakeLauncher(string name, RootfsForm form, Verdict verdict
 {
     public string Name => name;
 
-    public RootfsForm Form => form;
+    public RootfsForm FormOn(HostFacts host) => form;
 
     public bool TakesOptionalBinds => true;
 
