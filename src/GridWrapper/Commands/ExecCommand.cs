@@ -14,7 +14,7 @@ internal static class ExecCommand
         Argument<string[]> words = new("CMD") { Description = "command and its arguments", Arity = ArgumentArity.ZeroOrMore };
         Command command = new(name, name == "exec"
             ? "Run a command in an image. Example: gridwrap exec alpine:3.20 -- cat /etc/os-release"
-            : "Open /bin/sh in an image. Example: gridwrap shell alpine:3.20");
+            : "Open a shell in an image: $SHELL of the payload's environment, else bash, else sh. Example: gridwrap shell alpine:3.20");
         command.Arguments.Add(image);
         if (name == "exec")
         {
@@ -23,11 +23,14 @@ internal static class ExecCommand
 
         CommandOptions.Add(command, GlobalOptions.OfExec);
 
-        command.SetAction((parsed, ct) => RunAsync(
-            SettingsReader.Read(CommandOptions.Values(parsed)),
-            parsed.GetRequiredValue(image),
-            name == "shell" ? ["/bin/sh"] : [.. parsed.GetValue(words) ?? []],
-            ct));
+        command.SetAction((parsed, ct) =>
+        {
+            RunSettings settings = SettingsReader.Read(CommandOptions.Values(parsed));
+            string given = parsed.GetRequiredValue(image);
+            return name == "shell"
+                ? RunAsync(ImageShell.With(settings, given), given, ImageShell.Command, ct)
+                : RunAsync(settings, given, [.. parsed.GetValue(words) ?? []], ct);
+        });
         return command;
     }
 

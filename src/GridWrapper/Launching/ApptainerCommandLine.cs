@@ -33,7 +33,7 @@ internal static class ApptainerCommandLine
             Environment = Environment(request, new Hand(dialect.Prefix, Evaluated: !profile.Contains("--no-eval") && !profile.Contains("--compat"), scripts), variables),
             StopSignal = PersonalityRules.StopSignal(request),
             WorkingDirectory = request.JobDirectory,
-            Interactive = request.Interactive,
+            Terminal = request.Terminal,
         };
     }
 

@@ -37,7 +37,7 @@ internal sealed class ApptainerRun : IDisposable
         _spec = spec;
         _control = control;
         // A shell asks whether stderr is a terminal, so an interactive one gets the real one, and its runtime's messages are not read.
-        _stderr = spec.Interactive ? null : new PipeTee(Number(control.StandardError) ?? StandardError, MessageBytes, Linger);
+        _stderr = spec.Terminal ? null : new PipeTee(Number(control.StandardError) ?? StandardError, MessageBytes, Linger);
         _startedAt = control.Time.GetUtcNow();
         try
         {
@@ -116,7 +116,7 @@ internal sealed class ApptainerRun : IDisposable
     internal void Cancel()
     {
         // ^C at a terminal is the payload's business, which the terminal has told already.
-        if (!_spec.Interactive || !IsTerminals(_control.Stop.Signal))
+        if (!_spec.Terminal || !IsTerminals(_control.Stop.Signal))
         {
             Stop(StopReason.Cancelled, Libc.SIGTERM);
         }
@@ -149,7 +149,7 @@ internal sealed class ApptainerRun : IDisposable
             Argv = _spec.Argv,
             Environment = [.. _spec.Environment.Select(v => $"{v.Key}={v.Value}")],
             Descriptors = descriptors.ToImmutable(),
-            NewProcessGroup = !_spec.Interactive,
+            NewProcessGroup = !_spec.Terminal,
             KillGroupAtExit = true,
             WorkingDirectory = _spec.WorkingDirectory,
         };
@@ -157,7 +157,7 @@ internal sealed class ApptainerRun : IDisposable
 
     private void Forward(int signal)
     {
-        if (_spec.Interactive && IsTerminals(signal))
+        if (_spec.Terminal && IsTerminals(signal))
         {
             return;
         }
@@ -190,7 +190,7 @@ internal sealed class ApptainerRun : IDisposable
 
     private void Send(int signal)
     {
-        ImmutableArray<int> payload = _spec.Interactive ? [] : ApptainerProcesses.Payload(ProcessEntry.ReadAll(), _child.Pid);
+        ImmutableArray<int> payload = _spec.Terminal ? [] : ApptainerProcesses.Payload(ProcessEntry.ReadAll(), _child.Pid);
         if (payload.IsEmpty)
         {
             _child.Signal(signal);
@@ -207,7 +207,7 @@ internal sealed class ApptainerRun : IDisposable
     /// <summary>The runtime's death is the end of process 1 in the container, hence of everything in it.</summary>
     private void Kill()
     {
-        _child.Signal(Libc.SIGKILL, group: !_spec.Interactive);
+        _child.Signal(Libc.SIGKILL, group: !_spec.Terminal);
         After(Linger, () =>
         {
             Log.Error("process {Pid} did not end {Seconds} s after KILL: it hangs in the kernel and is left behind", _child.Pid, Linger.TotalSeconds);
@@ -217,7 +217,7 @@ internal sealed class ApptainerRun : IDisposable
 
     private void CheckSetup()
     {
-        if (!_spec.Interactive && !_child.Exit.IsCompleted && !ApptainerProcesses.HavePayload(ProcessEntry.ReadAll(), _child.Pid))
+        if (!_spec.Terminal && !_child.Exit.IsCompleted && !ApptainerProcesses.HavePayload(ProcessEntry.ReadAll(), _child.Pid))
         {
             _hung = true;
             Kill();

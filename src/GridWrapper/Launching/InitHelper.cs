@@ -21,23 +21,14 @@ internal static class InitHelper
     /// <summary>Starts the helper on a plan, as a child of the calling thread.</summary>
     /// <param name="plan">Encoded by <see cref="PlanEncoder"/>.</param>
     /// <param name="reports">Write end of the report pipe; the caller closes its own copy afterwards.</param>
-    /// <param name="output">Replacements of the helper's stdout and stderr, null = inherited.</param>
+    /// <param name="streams">The helper's, and so the payload's.</param>
     /// <param name="fallbackDirectory">Where the helper's file goes if memory files cannot be executed.</param>
     /// <exception cref="LinuxException">It could not be started.</exception>
-    internal static ChildProcess Start(ReadOnlySpan<byte> plan, SafeFileHandle reports, (SafeFileHandle? Out, SafeFileHandle? Error) output, string fallbackDirectory)
+    internal static ChildProcess Start(ReadOnlySpan<byte> plan, SafeFileHandle reports, StandardStreams streams, string fallbackDirectory)
     {
         using SafeFileHandle planFile = MemoryFile("gridwrap-plan", plan, executable: false);
         List<(int Child, int Parent)> descriptors = [(PlanFd, Number(planFile)), (ReportFd, Number(reports))];
-        if (output.Out is { } stdout)
-        {
-            descriptors.Add((1, Number(stdout)));
-        }
-
-        if (output.Error is { } stderr)
-        {
-            descriptors.Add((2, Number(stderr)));
-        }
-
+        streams.AddTo(descriptors);
         try
         {
             using SafeFileHandle program = MemoryFile(Resource, Bytes(), executable: true);

@@ -23,14 +23,14 @@ internal sealed class InitProcess : IDisposable
     internal bool HasEnded { get; private set; }
 
     /// <exception cref="LinuxException">The helper could not be started.</exception>
-    internal static InitProcess Start(byte[] plan, (SafeFileHandle? Out, SafeFileHandle? Error) output, string fallbackDirectory)
+    internal static InitProcess Start(byte[] plan, StandardStreams streams, string fallbackDirectory)
     {
         (SafeFileHandle read, SafeFileHandle write) = Pipe.Create();
         using (write)
         {
             try
             {
-                return new InitProcess(InitHelper.Start(plan, write, output, fallbackDirectory), read);
+                return new InitProcess(InitHelper.Start(plan, write, streams, fallbackDirectory), read);
             }
             catch
             {

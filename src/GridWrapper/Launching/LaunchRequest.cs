@@ -51,8 +51,8 @@ internal sealed record LaunchRequest
     /// <summary>Null where the payload gets no GPU.</summary>
     public GpuSupply? Gpu { get; init; }
 
-    /// <summary>stdin is a terminal that the payload should own.</summary>
-    public bool Interactive { get; init; }
+    /// <summary>The payload gets a terminal of its own, which the caller's terminal stands behind.</summary>
+    public bool Terminal { get; init; }
 
     public bool Writable { get; init; }
 }

@@ -22,10 +22,7 @@ internal sealed record LaunchSpec
     /// <summary>What the first TERM becomes for the payload.</summary>
     public int StopSignal { get; init; } = 15;
 
-    /// <summary>The payload stays in the caller's session, so that a terminal's signals reach it.</summary>
-    public bool Interactive { get; init; }
-
-    /// <summary>The payload leads a session of its own whose terminal is its standard input (the slave side of a pseudo-terminal). Beats <see cref="Interactive"/>.</summary>
+    /// <summary>The payload leads a session of its own whose terminal is its standard input (the slave side of a pseudo-terminal).</summary>
     public bool Terminal { get; init; }
 
     /// <summary>Host directory of the cgroup (v2) that the whole tree joins before anything else; null = the caller's.</summary>

@@ -48,7 +48,7 @@ internal static class NamespaceProbe
     {
         try
         {
-            using InitProcess init = InitProcess.Start(plan, default, helperDirectory);
+            using InitProcess init = InitProcess.Start(plan, StandardStreams.Inherited, helperDirectory);
             using CancellationTokenRegistration cancelled = ct.Register(init.Kill);
             List<InitReport> reports = [];
             long end = Environment.TickCount64 + (deadline.Ticks / TimeSpan.TicksPerMillisecond);

@@ -23,7 +23,6 @@ internal sealed class PlanEncoder : IDisposable
     {
         None = 0,
         PidNamespace = 1,
-        Interactive = 2,
         Probe = 4,
         Terminal = 8,
         KeepKeyring = 16,
@@ -32,8 +31,7 @@ internal sealed class PlanEncoder : IDisposable
     /// <summary>What follows from the launch itself.</summary>
     internal static Mode ModeOf(LaunchSpec spec)
     {
-        Mode mode = spec.Interactive ? Mode.Interactive : Mode.None;
-        mode |= spec.Terminal ? Mode.Terminal : Mode.None;
+        Mode mode = spec.Terminal ? Mode.Terminal : Mode.None;
         mode |= spec.KeepKeyring ? Mode.KeepKeyring : Mode.None;
         foreach (LaunchOperation operation in spec.Operations)
         {

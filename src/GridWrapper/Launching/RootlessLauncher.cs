@@ -42,8 +42,8 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
             UidMap = [string.Create(CultureInfo.InvariantCulture, $"{node.Uid} {node.Uid} 1")],
             GidMap = [string.Create(CultureInfo.InvariantCulture, $"{node.Gid} {node.Gid} 1")],
             Operations = RootlessOperations.Create(request, directory, home, freshProc),
-            Interactive = request.Interactive,
             StopSignal = PersonalityRules.StopSignal(request),
+            Terminal = request.Terminal,
         };
     }
 
@@ -53,11 +53,14 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
     /// <summary>The same on the calling thread, for a caller that has nothing else to do meanwhile.</summary>
     internal RunResult Run(LaunchSpec spec, RunControl control, CancellationToken ct)
     {
-        byte[] plan = PlanEncoder.Encode(spec, PlanEncoder.ModeOf(spec), new PlanCaller(Environment.ProcessId, Linger, OpenFileLimit.OfCaller()));
+        using TerminalProxy? terminal = spec.Terminal ? TerminalProxy.Open() : null;
+        LaunchSpec launch = TerminalProxy.Named(spec, terminal);
+        byte[] plan = PlanEncoder.Encode(launch, PlanEncoder.ModeOf(launch), new PlanCaller(Environment.ProcessId, Linger, OpenFileLimit.OfCaller()));
         try
         {
-            using InitProcess init = InitProcess.Start(plan, (control.StandardOutput, control.StandardError), helperDirectory);
-            return new RootlessRun(spec, control, init).Run(ct);
+            using InitProcess init = InitProcess.Start(plan, StandardStreams.Of(control, terminal), helperDirectory);
+            terminal?.Start();
+            return new RootlessRun(launch, control, init, terminal).Run(ct);
         }
         catch (LinuxException e)
         {

@@ -23,6 +23,7 @@ internal static class RootlessOperations
             freshProc ? new(Proc, null, "/proc") : new(Bind, "/proc", "/proc"),
             new(Bind, "/sys", "/sys", "ro,optional"),
             new(Devices, "/dev", "/dev"),
+            .. Console(request),
             .. GpuBinds(request),
             .. binds,
             .. Files(request.Plan.Host.Node, homeDirectory).Where(f => !binds.Any(b => IsAtOrBelow(f.Target!, b.Target!))),
@@ -35,6 +36,10 @@ internal static class RootlessOperations
         operations.Add(new(Enter, null, "/"));
         return [.. operations];
     }
+
+    /// <summary>A terminal of another tree's /dev/pts has no name in ours; programs that ask for its name find it here.</summary>
+    private static IEnumerable<LaunchOperation> Console(LaunchRequest request) =>
+        request.Terminal ? [new LaunchOperation(Bind, TerminalProxy.AnyName, "/dev/console", "optional")] : [];
 
     /// <summary>A host directory over one of these would replace what the image is for; the job directory is then only shown under its second name.</summary>
     internal static bool CanBeShown(string hostDirectory) =>

@@ -54,4 +54,30 @@ internal static unsafe class Pipe
 
         return true;
     }
+
+    /// <summary>Writes everything, waiting for room where the descriptor does not wait by itself; false when the other end is gone.</summary>
+    internal static bool WriteAll(int fd, byte* bytes, nint count)
+    {
+        const int RoomCheckMilliseconds = 100;
+        while (count > 0)
+        {
+            nint written = Libc.Write(fd, bytes, count);
+            if (written >= 0)
+            {
+                bytes += written;
+                count -= written;
+            }
+            else if (Errno.Last == Errno.EAGAIN)
+            {
+                Libc.PollFd poll = new() { Fd = fd, Events = 4 };
+                _ = Libc.Poll(&poll, 1, RoomCheckMilliseconds);
+            }
+            else if (Errno.Last != Errno.EINTR)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 }

@@ -104,7 +104,7 @@ internal sealed class PipeTee : IDisposable
             if (count > 0)
             {
                 Keep(new ReadOnlySpan<byte>(buffer, (int)count));
-                targetAlive = targetAlive && Write(buffer, count);
+                targetAlive = targetAlive && Pipe.WriteAll(_target, buffer, count);
             }
         }
     }
@@ -122,29 +122,5 @@ internal sealed class PipeTee : IDisposable
 
         bytes.CopyTo(_kept.AsSpan(_keptLength));
         _keptLength += bytes.Length;
-    }
-
-    private unsafe bool Write(byte* bytes, nint count)
-    {
-        while (count > 0)
-        {
-            nint written = Libc.Write(_target, bytes, count);
-            if (written >= 0)
-            {
-                bytes += written;
-                count -= written;
-            }
-            else if (Errno.Last == Errno.EAGAIN)
-            {
-                Libc.PollFd poll = new() { Fd = _target, Events = 4 };
-                _ = Libc.Poll(&poll, 1, PollMilliseconds);
-            }
-            else if (Errno.Last != Errno.EINTR)
-            {
-                return false;
-            }
-        }
-
-        return true;
     }
 }

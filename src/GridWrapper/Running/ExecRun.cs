@@ -55,6 +55,6 @@ internal sealed class ExecRun(Func<Composition> composition, RunSettings setting
         {
             Command = words,
             InitialDirectory = settings.InitialDirectory,
-            Interactive = Linux.Libc.IsTerminal(0) != 0,
+            Terminal = Linux.Terminal.IsInteractive,
         };
 }

@@ -6,7 +6,7 @@ namespace GridWrapper.Running;
 
 /// <summary>
 /// Turns signals to this process into requests: before the payload runs they cancel the preparation, while it runs they are forwarded to it.
-/// TERM, INT, HUP and QUIT ask for the end; USR1, USR2, CONT and WINCH are only handed on.
+/// TERM, INT, HUP and QUIT ask for the end; USR1, USR2, CONT and WINCH are only handed on. TSTP stops the payload and then this process.
 /// </summary>
 internal sealed class SignalForwarding : IDisposable
 {
@@ -24,7 +24,18 @@ internal sealed class SignalForwarding : IDisposable
         {
             Register(signal, ends: false);
         }
+
+        RegisterSuspension();
     }
+
+    /// <summary>The payload first: it is in a session of its own, where no terminal's stop reaches it.</summary>
+    private void RegisterSuspension() =>
+        _registrations.Add(PosixSignalRegistration.Create((PosixSignal)Libc.SIGTSTP, context =>
+        {
+            context.Cancel = true;
+            Stop.Forward(Libc.SIGTSTP);
+            _ = Libc.Kill(Environment.ProcessId, Libc.SIGSTOP);
+        }));
 
     internal StopSource Stop { get; } = new();
 

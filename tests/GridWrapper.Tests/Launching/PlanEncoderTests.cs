@@ -22,10 +22,10 @@ internal sealed class PlanEncoderTests
     [Test]
     public void ASmallPlanIsTheseBytes()
     {
-        byte[] plan = PlanEncoder.Encode(Small, PlanEncoder.Mode.PidNamespace | PlanEncoder.Mode.Interactive, new PlanCaller(99, TimeSpan.FromSeconds(1.5), 1024));
+        byte[] plan = PlanEncoder.Encode(Small, PlanEncoder.Mode.PidNamespace | PlanEncoder.Mode.Terminal, new PlanCaller(99, TimeSpan.FromSeconds(1.5), 1024));
         string[] expected =
         [
-            "47574950", "02000000", Word(plan.Length), "03000000", "63000000", "02000000", "02000000", "01000000", "dc050000", "00040000", "00000000",
+            "47574950", "02000000", Word(plan.Length), "09000000", "63000000", "02000000", "02000000", "01000000", "dc050000", "00040000", "00000000",
             "06000000", Hex("7 7 1\n\0\0"), "06000000", Hex("8 8 1\n\0\0"), "02000000", Hex("/w\0\0"),
             "ffffffff", "ffffffff", "ffffffff", "ffffffff", "ffffffff",
             "06000000", Hex("/bin/x\0\0"), "04000000", Hex("äö\0\0\0\0"), "05000000", Hex("A=b=c\0\0\0"),
@@ -67,7 +67,7 @@ internal sealed class PlanEncoderTests
         {
             Assert.That(PlanEncoder.ModeOf(Small), Is.EqualTo(PlanEncoder.Mode.None));
             Assert.That(PlanEncoder.ModeOf(spec), Is.EqualTo(PlanEncoder.Mode.PidNamespace | PlanEncoder.Mode.Terminal | PlanEncoder.Mode.KeepKeyring));
-            Assert.That(PlanEncoder.ModeOf(Small with { Interactive = true }), Is.EqualTo(PlanEncoder.Mode.Interactive));
+            Assert.That(PlanEncoder.ModeOf(Small with { Terminal = true }), Is.EqualTo(PlanEncoder.Mode.Terminal));
         }
     }
 

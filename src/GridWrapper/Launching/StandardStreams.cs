@@ -1,0 +1,31 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace GridWrapper.Launching;
+
+/// <summary>What a payload has for standard input, output and error; null = what this process has.</summary>
+internal sealed record StandardStreams(SafeFileHandle? Input, SafeFileHandle? Output, SafeFileHandle? Error)
+{
+    /// <summary>This process's own.</summary>
+    internal static readonly StandardStreams Inherited = new(null, null, null);
+
+    /// <summary>At a terminal of its own. An error stream that goes elsewhere stays there.</summary>
+    internal static StandardStreams Of(RunControl control, TerminalProxy? terminal) => terminal is null
+        ? new StandardStreams(null, control.StandardOutput, control.StandardError)
+        : new StandardStreams(terminal.Payloads, terminal.Payloads, Linux.Libc.IsTerminal(2) != 0 ? terminal.Payloads : control.StandardError);
+
+    /// <summary>Adds them to the descriptors of a child.</summary>
+    internal void AddTo(List<(int Child, int Parent)> descriptors)
+    {
+        Add(descriptors, 0, Input);
+        Add(descriptors, 1, Output);
+        Add(descriptors, 2, Error);
+    }
+
+    private static void Add(List<(int Child, int Parent)> descriptors, int number, SafeFileHandle? stream)
+    {
+        if (stream is not null)
+        {
+            descriptors.Add((number, (int)stream.DangerousGetHandle()));
+        }
+    }
+}
