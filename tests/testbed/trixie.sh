@@ -1,5 +1,5 @@
 #!/bin/bash
-# trixie.sh: makes a Debian 13 tree with Apptainer in ${GRIDWRAP_TESTBED:-/var/tmp/gridwrap-testbed}/trixie (root, amd64).
+# trixie.sh: makes a Debian 13 tree with Apptainer, podman and bubblewrap in ${GRIDWRAP_TESTBED:-/var/tmp/gridwrap-testbed}/trixie (root, amd64).
 # A complete tree is used again; an interrupted build starts afresh; two calls at once wait for each other.
 # The mirror is the one apt uses, or GRIDWRAP_TESTBED_MIRROR. Apptainer comes from sid (the only suite that has it),
 # its dependencies from trixie. Commands are run in the tree by in-trixie.sh.
@@ -12,6 +12,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # Raise it when the contents change: trees of another recipe are made anew.
 readonly recipe=2
 readonly packages=ca-certificates,containernetworking-plugins,e2fsprogs,fakeroot,fuse-overlayfs,fuse3,libseccomp2,libsqlite3-0,procps,squashfs-tools,squashfuse,uidmap
+# What was added later goes into a tree that is already there too: no new recipe for it.
+readonly peers=(bubblewrap podman crun conmon)
 readonly tree=$testbed_base/trixie
 readonly partial=$testbed_base/trixie.partial
 readonly log=$testbed_base/trixie.log
@@ -33,7 +35,7 @@ privately() {
 
 broken() {
     tail -n 15 "$log" >&2
-    fail "making $partial failed; the whole log is $log"
+    fail "making or completing $tree failed; the whole log is $log"
 }
 
 bootstrap() { privately debootstrap --variant=minbase --include="$packages" trixie "$partial" "$1"; }
@@ -65,6 +67,27 @@ install_apptainer() {
     ' sh "$partial"
 }
 
+installed_in() { [[ $(dpkg-query --admindir="$1/var/lib/dpkg" -W -f "\${db:Status-Status}" "$2" 2>/dev/null) == installed ]]; }
+
+# install_peers TREE: those of the peers that are missing there.
+install_peers() {
+    local missing=() package
+    for package in "${peers[@]}"; do installed_in "$1" "$package" || missing+=("$package"); done
+    ((${#missing[@]} > 0)) || return 0
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    privately sh -euc '
+        tree=$1
+        shift
+        mount -t proc proc "$tree/proc"
+        export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+        chroot "$tree" apt-get -qq -o Acquire::Languages=none update
+        chroot "$tree" apt-get -qq --yes --no-install-recommends install "$@"
+        chroot "$tree" apt-get clean
+        rm -rf "$tree"/var/lib/apt/lists/*
+    ' sh "$1" "${missing[@]}"
+    note "installed ${missing[*]}"
+}
+
 main() {
     local uri version
     (($# == 0)) || fail "usage: trixie.sh"
@@ -85,11 +108,13 @@ main() {
         bootstrap "$uri"
         configure "$uri"
         install_apptainer
+        install_peers "$partial"
         version=$(dpkg-query --admindir="$partial/var/lib/dpkg" -W -f "\${Version}" apptainer)
         printf 'recipe %s\napptainer %s\n' "$recipe" "$version" >"$partial/.testbed-complete"
         mv -T "$partial" "$tree"
         note "made $tree with apptainer $version in $SECONDS s"
     else
+        install_peers "$tree"
         note "$tree is there, $(sed -n 2p "$tree/.testbed-complete")"
     fi
     printf '%s\n' "$tree"
