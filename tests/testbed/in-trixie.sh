@@ -1,10 +1,11 @@
 #!/bin/bash
-# in-trixie.sh [--user] [--no-new-privs] [--cd DIR] [--bind DIR]… [--] COMMAND [ARG…]
+# in-trixie.sh [--user] [--no-new-privs] [--cgroup2] [--cd DIR] [--bind DIR]… [--] COMMAND [ARG…]
 # Runs COMMAND in the tree of trixie.sh (root; the tree must be there), as root or, with --user, as uid and gid 12345
 # without groups or capabilities. It uses a mount namespace and pivot_root, not chroot: user namespaces stay allowed.
 #   --bind DIR       the host's DIR, with what is mounted below it, at the same path; not under /proc, /sys, /dev
 #   --cd DIR         working directory (default /)
 #   --no-new-privs   set no_new_privs, as HTCondor and Slurm can
+#   --cgroup2        /sys/fs/cgroup is the version 2 hierarchy alone: crun refuses a machine that mounts both versions
 # Shared with the host: /proc, /sys, /tmp, the network, the process table. Private: /dev, a small tmpfs with pts, shm
 # and a /dev/fuse of mode 0666. The environment is only PATH, HOME, USER, LOGNAME, LANG, TERM: set more with `env A=B COMMAND`.
 # Stdin, stdout, stderr, exit code are COMMAND's; the script execs it, so its process id is this script's and signals
@@ -15,7 +16,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/common.sh"
 
 readonly tree=$testbed_base/trixie
-as_user=no privileges=() work_dir=/ binds=() inside=no command=()
+as_user=no privileges=() work_dir=/ binds=() inside=no cgroup2=no command=()
 
 parse() {
     while (($# > 0)); do
@@ -23,6 +24,7 @@ parse() {
             --inside) inside=yes ;;
             --user) as_user=yes ;;
             --no-new-privs) privileges=(--no-new-privs) ;;
+            --cgroup2) cgroup2=yes ;;
             --cd) take_value "$1" $#; work_dir=$2; shift ;;
             --bind) take_value "$1" $#; binds+=("${2%/}"); shift ;;
             --) shift; break ;;
@@ -32,7 +34,7 @@ parse() {
         shift
     done
     command=("$@")
-    ((${#command[@]} > 0)) || fail "usage: in-trixie.sh [--user] [--no-new-privs] [--cd DIR] [--bind DIR]… [--] COMMAND [ARG…]"
+    ((${#command[@]} > 0)) || fail "usage: in-trixie.sh [--user] [--no-new-privs] [--cgroup2] [--cd DIR] [--bind DIR]… [--] COMMAND [ARG…]"
 }
 
 check() {
@@ -77,6 +79,7 @@ enter() {
     mount --bind "$tree" "$tree"
     mount --rbind /proc "$tree/proc"
     mount --rbind /sys "$tree/sys"
+    if [[ $cgroup2 == yes ]]; then mount -t cgroup2 cgroup2 "$tree/sys/fs/cgroup"; fi
     mount --rbind /tmp "$tree/tmp"
     make_dev
     cd "$tree"
