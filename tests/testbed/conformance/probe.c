@@ -31,6 +31,7 @@
 #define KEYCTL_SEARCH 10
 #define KEYCTL_READ 11
 #define KEY_SPEC_SESSION_KEYRING (-3)
+#define KEY_SPEC_USER_KEYRING (-4)
 
 static int say(const char *text)
 {
@@ -66,7 +67,8 @@ static int fds(char **arguments)
 static int with_key(char **arguments)
 {
     if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0
-        || syscall(SYS_add_key, "user", KEY_NAME, "secret", (size_t)6, KEY_SPEC_SESSION_KEYRING) < 0) {
+        || syscall(SYS_add_key, "user", KEY_NAME, "secret", (size_t)6, KEY_SPEC_SESSION_KEYRING) < 0
+        || syscall(SYS_add_key, "user", KEY_NAME, "secret", (size_t)6, KEY_SPEC_USER_KEYRING) < 0) {
         perror("add_key");
         return 1;
     }
@@ -76,16 +78,27 @@ static int with_key(char **arguments)
     return 127;
 }
 
-static int key(char **arguments)
+static int key_in(int keyring)
 {
-    (void)arguments;
     char secret[16];
-    long found = syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", KEY_NAME, 0);
+    long found = syscall(SYS_keyctl, KEYCTL_SEARCH, keyring, "user", KEY_NAME, 0);
     if (found < 0) {
         return say("not found");
     }
 
     return say(syscall(SYS_keyctl, KEYCTL_READ, found, secret, sizeof secret) == 6 ? "read" : "found");
+}
+
+static int key(char **arguments)
+{
+    (void)arguments;
+    return key_in(KEY_SPEC_SESSION_KEYRING);
+}
+
+static int user_key(char **arguments)
+{
+    (void)arguments;
+    return key_in(KEY_SPEC_USER_KEYRING);
 }
 
 static int user_namespace(char **arguments)
@@ -350,7 +363,7 @@ static const struct {
     int arguments;
     int (*answer)(char **arguments);
 } questions[] = {
-    {"fds", 0, fds}, {"with-key", 1, with_key}, {"key", 0, key}, {"userns", 0, user_namespace}, {"ptrace", 0, trace_child}, {"inotify", 1, watch}, {"mqueue", 0, queue},
+    {"fds", 0, fds}, {"with-key", 1, with_key}, {"key", 0, key}, {"user-key", 0, user_key}, {"userns", 0, user_namespace}, {"ptrace", 0, trace_child}, {"inotify", 1, watch}, {"mqueue", 0, queue},
     {"host-mqueue", 1, host_queue}, {"host-shm", 1, host_segment}, {"shm", 0, own_segment}, {"abstract", 1, connect_abstract}, {"tcp", 1, connect_tcp}, {"hold", 2, hold}, {"tiocsti", 1, type_ahead},
     {"session", 1, session}, {"pwuid", 0, user_name}, {"orphan", 0, orphan}, {"await", 1, await_signals}, {"default-signals", 1, default_signals}, {"ignored", 0, ignored},
 };
