@@ -147,7 +147,7 @@ internal sealed class RootlessEndTests
     {
         string cache = _testbed.NewDirectory();
         (int code, string output, string errors) = await RootlessTestbed.ExecuteAsync(
-            [Path.Combine(RootlessTestbed.Repository, "tests", "testbed", "soak.sh"), "300", "45"],
+            [Path.Combine(RootlessTestbed.Repository, "tests", "testbed", "soak.sh"), "300", "45", "--parallel", "4"],
             new RootlessTestbed.Launch
             {
                 Environment = ImmutableSortedDictionary<string, string>.Empty.Add("GRIDWRAP_PROGRAM", _testbed.Program).Add("IMAGE", _testbed.Image).Add("GRIDWRAP_CACHE", cache),
