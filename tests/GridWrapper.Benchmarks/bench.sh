@@ -1,7 +1,8 @@
 #!/bin/bash
-# bench.sh [exec] [--runs N] [--gridwrap FILE]: times gridwrap beside its peers and prints Markdown tables on stdout.
+# bench.sh [exec|launch] [--runs N] [--gridwrap FILE]: times gridwrap beside its peers and prints Markdown tables on stdout.
 #   exec   start of /bin/true in a prepared directory: gridwrap, Apptainer, bubblewrap, unshare, and no container at all; then the peak
 #          memory of gridwrap and Apptainer while a payload sleeps, and the size of the gridwrap file
+#   launch the helper beside bubblewrap, exec beside Apptainer, podman and bubblewrap, sixteen at once: see launch.sh
 # As root everything runs as uid 12345 in the testbed's Debian 13 tree, which has Apptainer (tests/testbed/trixie.sh makes it once);
 # as anybody else on this machine with the peers that are installed. The tree is entered once, before any clock starts.
 # Commands are timed one after the other in rounds, each round beginning with another one, so that a noisy moment hits all of them; that
@@ -183,15 +184,18 @@ parse() {
         case $1 in
             --runs) runs=$2 ;;
             --gridwrap) gridwrap=$(realpath -- "$2") ;;
-            *) fail "unknown option $1; usage: bench.sh [exec] [--runs N] [--gridwrap FILE]" ;;
+            *) fail "unknown option $1; usage: bench.sh [exec|launch] [--runs N] [--gridwrap FILE]" ;;
         esac
         shift 2
     done
-    [[ $name == exec ]] || fail "there is no benchmark '$name'; there is: exec"
+    [[ $name == exec ]] || fail "there is no benchmark '$name'; there are: exec, launch"
     [[ $runs =~ ^[1-9][0-9]*$ ]] || fail "--runs $runs: not a positive number"
 }
 
-if [[ ${1-} == inside ]]; then
+if [[ ${1-} == launch ]]; then
+    shift
+    exec "$here/launch.sh" "$@"
+elif [[ ${1-} == inside ]]; then
     runs=$3 work=$4
     cd "$work/home"
     "inside_$2"
