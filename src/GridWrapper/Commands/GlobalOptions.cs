@@ -18,6 +18,7 @@ internal static class GlobalOptions
     internal static readonly OptionSpec InitialDirectory = new("--pwd", OptionKind.Text, "initial directory inside", "DIR");
     internal static readonly OptionSpec Gpu = new("--gpu", OptionKind.Text, "auto, on or off", "auto|on|off");
     internal static readonly OptionSpec Writable = new("--writable", OptionKind.Flag, "make the root writable; what is written is lost at the end");
+    internal static readonly OptionSpec FakeRoot = new("--fake-root", OptionKind.Flag, "be root inside: changes of owner and user succeed without being made (for images that insist)");
     internal static readonly OptionSpec Personality = new("--personality", OptionKind.Text, "whose rules: oci (Entrypoint, WorkingDir or /) or singularity (command alone, runscript, /.singularity.d/env); default: by call style", "oci|singularity");
     internal static readonly OptionSpec Entrypoint = new("--entrypoint", OptionKind.Text, "run WORD in place of the image's entry point, with CMD as its arguments; empty clears it", "WORD");
     internal static readonly OptionSpec ImageHome = new("--image-home", OptionKind.Flag, "HOME as the image has it (Env, then its User's entry) instead of the job directory");
@@ -37,7 +38,7 @@ internal static class GlobalOptions
     internal static readonly ImmutableArray<OptionSpec> Planning = [Strategy, Launcher, RegistryConfig, WorkDirectory];
 
     /// <summary>Taken by everything that launches.</summary>
-    internal static readonly ImmutableArray<OptionSpec> Launching = [Timeout, DryRun, Bind, Env, InitialDirectory, Gpu, Writable, Personality, Entrypoint, ImageHome];
+    internal static readonly ImmutableArray<OptionSpec> Launching = [Timeout, DryRun, Bind, Env, InitialDirectory, Gpu, Writable, FakeRoot, Personality, Entrypoint, ImageHome];
 
     /// <summary>Taken by `run`.</summary>
     internal static readonly ImmutableArray<OptionSpec> Running = [Job, PullJob, Server, Queue, NoReport, StageOut, Result];

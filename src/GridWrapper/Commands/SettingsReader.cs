@@ -45,6 +45,7 @@ internal static class SettingsReader
             InitialDirectory = Absolute(given.Text(GlobalOptions.InitialDirectory), "--pwd", faults),
             Gpu = OneOf(given.Text(GlobalOptions.Gpu), ["auto", "on", "off"], "--gpu", faults) ?? site.Gpu,
             Writable = given.Flag(GlobalOptions.Writable),
+            Isolation = Isolation(site, given.Flag(GlobalOptions.FakeRoot)),
             Personality = OneOf(given.Text(GlobalOptions.Personality), ["oci", "singularity"], "--personality", faults) ?? (site.Personality == "auto" ? null : site.Personality),
             Entrypoint = given.Text(GlobalOptions.Entrypoint),
             ImageHome = given.Flag(GlobalOptions.ImageHome),
@@ -99,6 +100,15 @@ internal static class SettingsReader
         ?? NotEmpty(environment.GetValueOrDefault("GRIDWRAP_CACHE"))
         ?? SiteProfiles.CacheDirectory(site, environment)
         ?? Path.Combine(NotEmpty(environment.GetValueOrDefault("TMPDIR")) ?? "/tmp", string.Create(CultureInfo.InvariantCulture, $"gridwrap-{Libc.GetUid()}"));
+
+    private static Isolation Isolation(SiteProfile site, bool fakeRoot) => new()
+    {
+        FakeRoot = fakeRoot || site.Identity.FakeRoot,
+        DenySystemCalls = site.Isolation.Seccomp == "deny",
+        KeepKeyring = site.Isolation.Keyring == "keep",
+        MaskKernelFiles = site.Isolation.MaskKernelFiles,
+        Mapping = site.Identity.Map switch { "range" => IdMapping.Range, "auto" => IdMapping.Auto, _ => IdMapping.Single },
+    };
 
     private static string? NotEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;
 

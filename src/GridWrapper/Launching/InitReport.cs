@@ -38,6 +38,9 @@ internal sealed record InitReport(InitReportKind Kind, uint Step, int Errno, int
         OwnSteps + 8 => "join-cgroup",
         OwnSteps + 9 => "take-terminal",
         OwnSteps + 10 => "set-limits",
+        OwnSteps + 11 => "own-user-namespace",
+        OwnSteps + 12 => "own-maps",
+        OwnSteps + 13 => "system-call-filter",
         _ => string.Create(CultureInfo.InvariantCulture, $"step-{Step}"),
     };
 }

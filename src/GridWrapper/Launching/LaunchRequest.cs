@@ -55,6 +55,8 @@ internal sealed record LaunchRequest
     public bool Terminal { get; init; }
 
     public bool Writable { get; init; }
+
+    public Isolation Isolation { get; init; } = new();
 }
 
 /// <summary>One directory or file of the host shown inside.</summary>

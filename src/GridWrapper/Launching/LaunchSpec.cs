@@ -44,6 +44,15 @@ internal sealed record LaunchSpec
 
     public ImmutableArray<string> InnerGidMap { get; init; } = [];
 
+    /// <summary>Changes of ownership and identity are answered with success and not made.</summary>
+    public bool FakeRoot { get; init; }
+
+    /// <summary>System calls that jobs have no need of are refused (src/init/filter.c lists them).</summary>
+    public bool DenySystemCalls { get; init; }
+
+    /// <summary>What people should know before it runs, null for nothing.</summary>
+    public string? Warning { get; init; }
+
     /// <summary>In order; empty for the apptainer launcher.</summary>
     public ImmutableArray<LaunchOperation> Operations { get; init; } = [];
 }

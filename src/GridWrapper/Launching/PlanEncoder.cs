@@ -26,6 +26,8 @@ internal sealed class PlanEncoder : IDisposable
         Probe = 4,
         Terminal = 8,
         KeepKeyring = 16,
+        DenySystemCalls = 32,
+        FakeRoot = 64,
     }
 
     /// <summary>What follows from the launch itself.</summary>
@@ -33,6 +35,8 @@ internal sealed class PlanEncoder : IDisposable
     {
         Mode mode = spec.Terminal ? Mode.Terminal : Mode.None;
         mode |= spec.KeepKeyring ? Mode.KeepKeyring : Mode.None;
+        mode |= spec.DenySystemCalls ? Mode.DenySystemCalls : Mode.None;
+        mode |= spec.FakeRoot ? Mode.FakeRoot : Mode.None;
         foreach (LaunchOperation operation in spec.Operations)
         {
             mode |= operation.Op == LaunchOperations.Proc ? Mode.PidNamespace : Mode.None;

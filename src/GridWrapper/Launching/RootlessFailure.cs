@@ -40,6 +40,10 @@ internal static class RootlessFailure
             LaunchOperations.Bind => Site(step, errno, PilotError.ContainerBindFailure, $"showing{subject} failed with {errno}"),
             LaunchOperations.Layer or LaunchOperations.Overlay or LaunchOperations.Underlay => Site(
                 step, errno, PilotError.ContainerImageMountFailure, $"the root filesystem could not be put together: {step}{subject} failed with {errno}"),
+            null when step == "join-cgroup" => Site(step, errno, PilotError.ContainerGeneralFailure, $"the cgroup {spec.CgroupDirectory} cannot be joined: {errno}"),
+            null when step == "set-limits" => Site(step, errno, PilotError.ContainerGeneralFailure, $"a resource limit cannot be set: {errno}. It is above the hard limit that gridwrap was started with"),
+            null when step == "system-call-filter" => Site(
+                step, errno, PilotError.ContainerGeneralFailure, $"the kernel does not take the filter of system calls: {errno}. Set isolation.seccomp to none in the profile, or leave --fake-root"),
             null when step == "enter-directory" => Site(
                 step, errno, PilotError.PayloadExecutionFailure, $"the initial directory {spec.WorkingDirectory} cannot be entered in the image: {errno}. Name another with --pwd") with { Blame = Blame.User, Retryable = false },
             _ => Site(step, errno, PilotError.ContainerGeneralFailure, $"{step}{subject} failed with {errno}"),

@@ -28,7 +28,7 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
 
     public LaunchSpec Build(LaunchRequest request)
     {
-        NodeFacts node = request.Plan.Host.Node;
+        IdentityMaps maps = IdentityMaps.Create(request.Plan.Host.Node, request.Isolation, request.Plan.Host.SubordinateIds);
         (ImmutableArray<string> argv, ImmutableSortedDictionary<string, string> environment) = Payload(request);
         string directory = PayloadDirectory.Create(request);
         bool freshProc = request.Plan.Host.Namespaces.IsKnown(out NamespaceFacts facts) && facts.FreshProc.Works;
@@ -39,8 +39,16 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
             Argv = argv,
             Environment = environment,
             WorkingDirectory = directory,
-            UidMap = [string.Create(CultureInfo.InvariantCulture, $"{node.Uid} {node.Uid} 1")],
-            GidMap = [string.Create(CultureInfo.InvariantCulture, $"{node.Gid} {node.Gid} 1")],
+            UidMap = maps.Uids,
+            GidMap = maps.Gids,
+            InnerUidMap = maps.InnerUids,
+            InnerGidMap = maps.InnerGids,
+            UidMapper = maps.UidMapper,
+            GidMapper = maps.GidMapper,
+            FakeRoot = request.Isolation.FakeRoot && maps.IsSingle,
+            DenySystemCalls = request.Isolation.DenySystemCalls,
+            KeepKeyring = request.Isolation.KeepKeyring,
+            Warning = maps.Warning,
             Operations = RootlessOperations.Create(request, directory, home, freshProc),
             StopSignal = PersonalityRules.StopSignal(request),
             Terminal = request.Terminal,
@@ -52,6 +60,41 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
 
     /// <summary>The same on the calling thread, for a caller that has nothing else to do meanwhile.</summary>
     internal RunResult Run(LaunchSpec spec, RunControl control, CancellationToken ct)
+    {
+        if (spec.Warning is { } warning)
+        {
+            Console.Error.WriteLine($"gridwrap: warning: {warning}");
+        }
+
+        try
+        {
+            return RunOnce(spec, control, ct);
+        }
+        catch (GridWrapperException e) when (spec.UidMapper is not null && e.Failure.Step is "write-uid-map" or "write-gid-map")
+        {
+            string program = e.Failure.Step == "write-uid-map" ? spec.UidMapper! : spec.GidMapper!;
+            return Run(WithOneId(spec, $"{program} refused the range of /etc/subuid and /etc/subgid: it needs this user in passwd, and may not gain its privileges under no_new_privs or on a nosuid file system"), control, ct);
+        }
+    }
+
+    /// <summary>The same launch for a node that does not keep its word about ranges of ids.</summary>
+    internal static LaunchSpec WithOneId(LaunchSpec spec, string why)
+    {
+        IdentityMaps maps = IdentityMaps.Single(Libc.GetUid(), Libc.GetGid(), root: !spec.InnerUidMap.IsEmpty);
+        return spec with
+        {
+            UidMap = maps.Uids,
+            GidMap = maps.Gids,
+            InnerUidMap = maps.InnerUids,
+            InnerGidMap = maps.InnerGids,
+            UidMapper = null,
+            GidMapper = null,
+            FakeRoot = !spec.InnerUidMap.IsEmpty,
+            Warning = IdentityMaps.NoRange(why),
+        };
+    }
+
+    private RunResult RunOnce(LaunchSpec spec, RunControl control, CancellationToken ct)
     {
         using TerminalProxy? terminal = spec.Terminal ? TerminalProxy.Open() : null;
         LaunchSpec launch = TerminalProxy.Named(spec, terminal);

@@ -26,7 +26,8 @@ internal static class RootlessOperations
             .. Console(request),
             .. GpuBinds(request),
             .. binds,
-            .. Files(request.Plan.Host.Node, homeDirectory).Where(f => !binds.Any(b => IsAtOrBelow(f.Target!, b.Target!))),
+            .. Masks(request),
+            .. Files(Inside(request), homeDirectory).Where(f => !binds.Any(b => IsAtOrBelow(f.Target!, b.Target!))),
         ];
         if (!request.Writable)
         {
@@ -174,6 +175,20 @@ internal static class RootlessOperations
             yield return "writable";
         }
     }
+
+    /// <summary>What an ordinary user of the node can read of the kernel and a payload need not. Root's own files are closed to it anyway.</summary>
+    private static IEnumerable<LaunchOperation> Masks(LaunchRequest request) => request.Isolation.MaskKernelFiles
+        ? ((string[])
+            [
+                "/proc/acpi", "/proc/asound", "/proc/config.gz", "/proc/kallsyms", "/proc/kcore", "/proc/key-users", "/proc/keys", "/proc/modules", "/proc/sched_debug", "/proc/scsi",
+                "/proc/sysrq-trigger", "/proc/timer_list", "/sys/devices/virtual/powercap", "/sys/firmware", "/sys/fs/pstore", "/sys/kernel/debug", "/sys/kernel/security", "/sys/kernel/tracing",
+            ]).Select(p => new LaunchOperation(Mask, null, p))
+        : [];
+
+    /// <summary>The caller as it appears inside.</summary>
+    private static Probing.NodeFacts Inside(LaunchRequest request) => request.Isolation.FakeRoot
+        ? request.Plan.Host.Node with { Uid = 0, Gid = 0, UserName = "root" }
+        : request.Plan.Host.Node;
 
     /// <summary>
     /// Who the payload is, and the node's network and time. Our lines come first, so that the first match is ours whatever the image says about the same number.

@@ -22,6 +22,9 @@ internal sealed record HostFacts
     /// <summary>Device nodes of GPUs, by vendor.</summary>
     public Fact<ImmutableArray<GpuFacts>> Gpus { get; init; } = new Fact<ImmutableArray<GpuFacts>>.Unknown("not asked");
 
+    /// <summary>Ranges of ids that this user may map.</summary>
+    public Fact<SubordinateIds> SubordinateIds { get; init; } = new Fact<SubordinateIds>.Unknown("not asked");
+
     /// <summary>Path or soname of libzstd on this node.</summary>
     public Fact<string> Zstd { get; init; } = new Fact<string>.Unknown("not asked");
 

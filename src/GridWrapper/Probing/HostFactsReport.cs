@@ -18,6 +18,7 @@ internal static class HostFactsReport
         Add(lines, "cpu", $"{node.CpuModel}, {node.Architecture} ({node.CpuLevel}), {node.Cores} cores");
         Add(lines, "memory", Size(node.MemoryBytes) + (node.MemoryLimitBytes is { } limit ? $", limited to {Size(limit)}" : ", no limit"));
         Add(lines, "user", $"{node.UserName ?? "?"} (uid {node.Uid}, gid {node.Gid})");
+        Add(lines, "id ranges", Text(facts.SubordinateIds, i => string.Create(CultureInfo.InvariantCulture, $"{i.UidCount} uids from {i.UidStart}, {i.GidCount} gids from {i.GidStart}, by {i.UidMapper}")));
         AddNamespaces(lines, facts.Namespaces);
         AddEach(
             lines,
@@ -46,6 +47,7 @@ internal static class HostFactsReport
         ["space"] = new JArray(facts.Space.Select(Json)),
         ["fuseDevice"] = Json(facts.FuseDevice, f => f),
         ["gpus"] = Json(facts.Gpus, g => new JArray(g.Select(v => new JObject { ["vendor"] = v.Vendor, ["devices"] = new JArray(v.Devices) }))),
+        ["subordinateIds"] = Json(facts.SubordinateIds, Json),
         ["zstd"] = Json(facts.Zstd, z => z),
         ["proxies"] = new JArray(facts.Proxies),
     };
@@ -162,6 +164,16 @@ internal static class HostFactsReport
     }
 
     private static JObject Json(StepResult result) => new() { ["works"] = result.Works, ["errno"] = result.Errno, ["detail"] = result.Detail };
+
+    private static JObject Json(SubordinateIds ids) => new()
+    {
+        ["uidStart"] = ids.UidStart,
+        ["uidCount"] = ids.UidCount,
+        ["gidStart"] = ids.GidStart,
+        ["gidCount"] = ids.GidCount,
+        ["uidMapper"] = ids.UidMapper,
+        ["gidMapper"] = ids.GidMapper,
+    };
 
     private static JObject Json(RuntimeFacts runtime) =>
         new() { ["path"] = runtime.Path, ["name"] = runtime.Name, ["version"] = runtime.Version, ["origin"] = runtime.Origin, ["works"] = Json(runtime.Works) };

@@ -24,9 +24,11 @@ internal sealed class HostProbe(HostProbeContext context)
             ? GuardAsync("runtimes", () => RuntimesAsync(request, cvmfs, ct), ct)
             : NotAsked<ImmutableArray<RuntimeFacts>>();
         Task<ImmutableArray<SpaceFacts>> space = SpaceAsync(request, ct);
+        NodeFacts node = NodeProbe.Probe(context.Root, context.Environment);
         HostFacts facts = new()
         {
-            Node = NodeProbe.Probe(context.Root, context.Environment),
+            Node = node,
+            SubordinateIds = Guard("subordinate ids", () => SubordinateIdProbe.Probe(context.Root, node)),
             FuseDevice = request.Fuse ? Guard("fuse", () => DeviceProbe.Fuse(context.Root)) : new Fact<string>.Unknown(NotAskedReason),
             Gpus = request.Gpus ? Guard("gpus", () => DeviceProbe.Gpus(context.Root)) : new Fact<ImmutableArray<GpuFacts>>.Unknown(NotAskedReason),
             Zstd = request.Zstd ? Guard("zstd", () => ZstdProbe.Probe(context.Root, context.Environment)) : new Fact<string>.Unknown(NotAskedReason),

@@ -62,6 +62,7 @@ internal sealed class DirectLaunch(RunSettings settings)
         && settings.Site.Strategies.Contains(StrategyName)
         && settings.Site.Launchers is [LauncherName, ..]
         && settings.Gpu != "on"
+        && settings.Isolation.Mapping == IdMapping.Single
         && !HasGpu();
 
     /// <summary>Devices have to be listed, which is the survey's work.</summary>

@@ -21,6 +21,7 @@ internal static class LaunchComposer
         ImageHome = settings.ImageHome,
         Gpu = GpuChoice.Of(settings, input.Host, rootfs),
         Writable = settings.Writable,
+        Isolation = settings.Isolation,
     };
 
     /// <summary>

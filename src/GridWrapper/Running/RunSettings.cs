@@ -34,6 +34,8 @@ internal sealed record RunSettings
 
     public bool Writable { get; init; }
 
+    public Isolation Isolation { get; init; } = new();
+
     /// <summary>"oci", "singularity", or null: the command line's own style decides.</summary>
     public string? Personality { get; init; }
 

@@ -39,6 +39,10 @@ internal sealed record SiteProfile
     public string Personality { get; init; } = "auto";
 
     public PandaPolicy Panda { get; init; } = new();
+
+    public IsolationPolicy Isolation { get; init; } = new();
+
+    public IdentityPolicy Identity { get; init; } = new();
 }
 
 /// <summary>How CVMFS is looked at and how far it is trusted.</summary>

@@ -96,6 +96,8 @@ internal static class SiteProfileReader
             MaxWallSeconds = root.OptionalNumber("maxWallSeconds", Limit),
             Gpu = root.Text("gpu", otherwise.Gpu, ProfileRules.OneOf(ProfileRules.GpuModes)),
             Personality = root.Text("personality", otherwise.Personality, ProfileRules.OneOf(ProfileRules.Personalities)),
+            Isolation = root.Section("isolation") is { } isolation ? ReadIsolation(isolation) : otherwise.Isolation,
+            Identity = root.Section("identity") is { } identity ? ReadIdentity(identity) : otherwise.Identity,
             Panda = root.Section("panda") is { } panda ? ReadPanda(panda) : otherwise.Panda,
         };
         root.Finish();
@@ -117,6 +119,31 @@ internal static class SiteProfileReader
             UnverifiedImages = section.Text("unverifiedImages", otherwise.UnverifiedImages, acceptOrRefuse),
             Copies = section.Text("copies", otherwise.Copies, acceptOrRefuse),
             BindIntoPayload = section.Flag("bindIntoPayload", otherwise.BindIntoPayload),
+        };
+        section.Finish();
+        return policy;
+    }
+
+    private static IsolationPolicy ReadIsolation(ProfileSection section)
+    {
+        IsolationPolicy otherwise = new();
+        IsolationPolicy policy = new()
+        {
+            Seccomp = section.Text("seccomp", otherwise.Seccomp, ProfileRules.OneOf(["none", "deny"])),
+            Keyring = section.Text("keyring", otherwise.Keyring, ProfileRules.OneOf(["new", "keep"])),
+            MaskKernelFiles = section.Flag("maskKernelFiles", otherwise.MaskKernelFiles),
+        };
+        section.Finish();
+        return policy;
+    }
+
+    private static IdentityPolicy ReadIdentity(ProfileSection section)
+    {
+        IdentityPolicy otherwise = new();
+        IdentityPolicy policy = new()
+        {
+            Map = section.Text("map", otherwise.Map, ProfileRules.OneOf(["single", "range", "auto"])),
+            FakeRoot = section.Flag("fakeRoot", otherwise.FakeRoot),
         };
         section.Finish();
         return policy;

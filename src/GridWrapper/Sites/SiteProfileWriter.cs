@@ -34,6 +34,13 @@ internal static class SiteProfileWriter
         ["maxWallSeconds"] = profile.MaxWallSeconds,
         ["gpu"] = profile.Gpu,
         ["personality"] = profile.Personality,
+        ["isolation"] = new JObject
+        {
+            ["seccomp"] = profile.Isolation.Seccomp,
+            ["keyring"] = profile.Isolation.Keyring,
+            ["maskKernelFiles"] = profile.Isolation.MaskKernelFiles,
+        },
+        ["identity"] = new JObject { ["map"] = profile.Identity.Map, ["fakeRoot"] = profile.Identity.FakeRoot },
         ["panda"] = new JObject
         {
             ["server"] = profile.Panda.Server,
