@@ -1,7 +1,7 @@
 /* Seccomp filters, built by hand: which system calls of the payload are refused, and which are answered with success although nothing is done.
  *
- * A filter looks at the architecture first. 32-bit programs have other numbers: where calls are to be refused they cannot be let through, so they are killed;
- * where calls are only faked they run as they are. So with x32, which shares the architecture of x86-64 and is told by a bit of the number.
+ * A filter looks at the architecture first. 32-bit programs have other numbers: where the list of calls is refused they cannot be let through, so they are killed;
+ * otherwise they run as they are, but for the keyrings. So with x32, which shares the architecture of x86-64 and is told by a bit of the number.
  */
 #define _GNU_SOURCE
 #include "init.h"
@@ -50,8 +50,10 @@ enum {
 
 #if defined(__x86_64__)
 #define ARCHITECTURE 0xc000003eu
+static const int narrow_keyrings[] = { 286, 287, 288 }; /* add_key, request_key, keyctl of i386 */
 #elif defined(__aarch64__)
 #define ARCHITECTURE 0xc00000b7u
+static const int narrow_keyrings[] = { 309, 310, 311 }; /* of 32-bit ARM */
 #else
 #error "the filters know x86-64 and aarch64"
 #endif
@@ -90,6 +92,23 @@ static void answer_if(int number, int argument, uint32_t mask, const uint32_t *v
     }
     load(offsetof(struct call, number));
 }
+
+/* The keys of a user are one store for all its processes, and whoever knows a number may use what the key allows the user: a session keyring of one's own does not
+ * keep the caller's Kerberos tickets from a payload with the same user id. So there are no keyrings at all, as on a kernel without them. */
+static void refuse_keyrings(void)
+{
+    static const int calls[] = { SYS_add_key, SYS_request_key, SYS_keyctl };
+    answer_all(calls, 3, ANSWER(ENOSYS));
+}
+
+/* What comes with other numbers than this architecture's, behind a check that jumps over the result for the rest: keyrings are refused there too. */
+static void answer_foreign(const int *keyrings, uint32_t result)
+{
+    answer_all(keyrings, 3, ANSWER(ENOSYS));
+    emit(RETURN, result, 0, 0);
+}
+
+enum { FOREIGN_LENGTH = 7 };
 
 /* Terminals hold back nothing of what is pushed into them: a payload in the caller's session could type into the caller's shell. */
 static void refuse_typing(void)
@@ -137,19 +156,25 @@ static void deny(void)
 
 int install_filters(void)
 {
-    int own_session = !(plan.flags & PLAN_INTERACTIVE) || plan.flags & PLAN_TERMINAL;
-    uint32_t foreign = plan.flags & PLAN_DENY ? KILL : ALLOW;
-    if (own_session && (plan.flags & (PLAN_DENY | PLAN_FAKE_ROOT)) == 0)
+    const int own_session = !(plan.flags & PLAN_INTERACTIVE) || plan.flags & PLAN_TERMINAL;
+    const uint32_t asked = plan.flags & (PLAN_DENY | PLAN_FAKE_ROOT), foreign = plan.flags & PLAN_DENY ? KILL : ALLOW;
+    static const int none[] = { -1, -1, -1 };
+    const int *narrow = plan.flags & PLAN_KEEP_KEYRING ? none : narrow_keyrings;
+    if (own_session && !asked && plan.flags & PLAN_KEEP_KEYRING)
         return 0;
     length = 0;
     load(offsetof(struct call, architecture));
-    emit(JUMP_EQUAL, ARCHITECTURE, 1, 0);
-    emit(RETURN, foreign, 0, 0);
+    emit(JUMP_EQUAL, ARCHITECTURE, FOREIGN_LENGTH + 1, 0);
+    load(offsetof(struct call, number));
+    answer_foreign(narrow, foreign);
     load(offsetof(struct call, number));
 #ifdef __x86_64__
-    emit(JUMP_SET, X32_BIT, 0, 1);
-    emit(RETURN, foreign, 0, 0);
+    static const int wide_keyrings[] = { X32_BIT | SYS_add_key, X32_BIT | SYS_request_key, X32_BIT | SYS_keyctl };
+    emit(JUMP_SET, X32_BIT, 0, FOREIGN_LENGTH);
+    answer_foreign(plan.flags & PLAN_KEEP_KEYRING ? none : wide_keyrings, foreign);
 #endif
+    if (!(plan.flags & PLAN_KEEP_KEYRING))
+        refuse_keyrings();
     if (!own_session)
         refuse_typing();
     if (plan.flags & PLAN_FAKE_ROOT)
@@ -158,5 +183,8 @@ int install_filters(void)
         deny();
     emit(RETURN, ALLOW, 0, 0);
     struct program program = { length, code };
-    return prctl(PR_SET_SECCOMP, FILTER_MODE, &program) ? errno : 0;
+    if (prctl(PR_SET_SECCOMP, FILTER_MODE, &program) == 0)
+        return 0;
+    /* A kernel without filters still runs payloads that nobody asked a filter for. */
+    return asked ? errno : 0;
 }
