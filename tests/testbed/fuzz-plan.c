@@ -1,5 +1,6 @@
 /* fuzz-plan SECONDS [SEED]: damages a valid plan in random ways and decodes it, with the sanitizers watching. Built and run by fuzz-plan.sh.
- * Whatever is accepted is read to its end, as the helper would. */
+ * Whatever is accepted is read to its end, as the helper would. fuzz-plan write FILE: the valid plan alone. With GRIDWRAP_LIBFUZZER it is a target for
+ * clang's fuzzer instead. */
 #include "../../src/init/plan.h"
 
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#ifndef GRIDWRAP_LIBFUZZER
 static char valid[1 << 16];
 static size_t used;
 
@@ -88,6 +90,7 @@ static size_t damage(char *plan)
         memcpy(plan + 8, &(uint32_t){ (uint32_t)size }, 4);
     return size;
 }
+#endif
 
 static size_t read_all(const struct plan *plan)
 {
@@ -110,8 +113,32 @@ static size_t read_all(const struct plan *plan)
     return sum;
 }
 
+#ifdef GRIDWRAP_LIBFUZZER
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *plan = malloc(size ? size : 1);
+    memcpy(plan, data, size);
+    struct plan decoded;
+    /* The size is a matter of the file, not of luck: it is put right, so that the fuzzer gets behind it. */
+    if (size >= 12)
+        memcpy(plan + 8, &(uint32_t){ (uint32_t)size }, 4);
+    volatile size_t sum = plan_decode(plan, size, &decoded) == 0 ? read_all(&decoded) : 0;
+    (void)sum;
+    free(plan);
+    return 0;
+}
+#else
+static int write_valid(const char *path)
+{
+    FILE *file = fopen(path, "w");
+    build();
+    return file == NULL || fwrite(valid, 1, used, file) != used || fclose(file);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "write") == 0)
+        return write_valid(argv[2]);
     long seconds = argc > 1 ? atol(argv[1]) : 10, tried = 0, accepted = 0;
     srand(argc > 2 ? (unsigned)atol(argv[2]) : 1);
     build();
@@ -138,3 +165,4 @@ int main(int argc, char **argv)
     printf("%ld plans, %ld accepted, checksum %zu\n", tried, accepted, sum);
     return 0;
 }
+#endif
