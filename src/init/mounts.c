@@ -75,7 +75,7 @@ static int read_only_one(const char *path, unsigned long more)
     struct statvfs st;
     if (statvfs(path, &st))
         return fail();
-    return mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | more | kept_flags(st.f_flag), NULL) ? fail() : 0;
+    return mount(NULL, path, "", MS_BIND | MS_REMOUNT | MS_RDONLY | more | kept_flags(st.f_flag), NULL) ? fail() : 0;
 }
 
 /* The fifth field of a line of mountinfo, with its \ooo escapes undone, in place. */
@@ -154,7 +154,7 @@ int bind_fd(int source, int target, int flags)
     if (bind_tree(source, target, flags) == 0)
         return 0;
     /* A kernel, or a filter around us, without those calls; or an error that the older call will tell again. */
-    if (mount(fd_path(source, from, sizeof from), fd_path(target, to, sizeof to), NULL, MS_BIND | MS_REC, NULL))
+    if (mount(fd_path(source, from, sizeof from), fd_path(target, to, sizeof to), "", MS_BIND | MS_REC, NULL))
         return fail();
     if (flags == 0)
         return 0;

@@ -65,7 +65,7 @@ static int mount_at(const char *type, const char *target, unsigned long flags, c
  * the host is shown a second time in the new tree, which then goes over the old root. */
 static int cover_root(void)
 {
-    if (mount("/", "old", NULL, MS_BIND | MS_REC, NULL) || mount(".", "/", NULL, MS_MOVE, NULL) || chroot("."))
+    if (mount("/", "old", "", MS_BIND | MS_REC, NULL) || mount(".", "/", "", MS_MOVE, NULL) || chroot("."))
         return fail();
     return 0;
 }
@@ -237,7 +237,7 @@ static int do_read_only(void)
 {
     if (underlaid)
         return close_underlay();
-    return mount(NULL, "/root", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) ? fail() : 0;
+    return mount(NULL, "/root", "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) ? fail() : 0;
 }
 
 static int do_enter(void)
@@ -247,7 +247,7 @@ static int do_enter(void)
     if (syscall(SYS_pivot_root, ".", ".") == 0) {
         if (umount2(".", MNT_DETACH))
             return fail();
-    } else if (pivots || umount2("/old", MNT_DETACH) || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".")) {
+    } else if (pivots || umount2("/old", MNT_DETACH) || mount(".", "/", "", MS_MOVE, NULL) || chroot(".")) {
         return fail();
     }
     if (chdir("/"))
@@ -293,7 +293,7 @@ int setup_execute(const struct op *op)
     errno = 0;
     switch (op->kind) {
     case OP_SLAVE:
-        return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) ? fail() : 0;
+        return mount(NULL, "/", "", MS_REC | MS_SLAVE, NULL) ? fail() : 0;
     case OP_BASE:
         return do_base(op);
     case OP_SCAFFOLD:

@@ -102,7 +102,7 @@ int open_underlay(int dir)
     if (made < 0)
         return fail();
     int error = show_entries(dir, made);
-    if (!error && (chmod(name, st.st_mode & 07777) || mount(name, fd_path(dir, to, sizeof to), NULL, MS_MOVE, NULL)))
+    if (!error && (chmod(name, st.st_mode & 07777) || mount(name, fd_path(dir, to, sizeof to), "", MS_MOVE, NULL)))
         error = fail();
     if (error)
         close(made);
@@ -117,7 +117,7 @@ int close_underlay(void)
     if (!started)
         return EINVAL;
     for (unsigned i = 0; i < opened_count; i++)
-        if (mount(NULL, fd_path(opened[i], path, sizeof path), NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL))
+        if (mount(NULL, fd_path(opened[i], path, sizeof path), "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL))
             return fail();
     return 0;
 }

@@ -1,7 +1,8 @@
 #!/bin/bash
-# packages.sh build|test: installs the Debian packages that are missing (bookworm, root).
+# packages.sh build|fuzz|test: installs the Debian packages that are missing (bookworm, root).
 #   build  what publishing needs: a C compiler with musl for gridwrap-init; also checks for the .NET SDK,
 #          which Debian does not package: without it the script fails and says where to get it
+#   fuzz   build, and what fuzz-plan.sh and valgrind.sh use when it is there
 #   test   build, and what the system tests and benchmarks start or compare with
 # Stdout: the packages installed by this call, one a line (nothing when all were there). Exit 1 with one line on stderr
 # when something cannot be had. No service is started by an installation.
@@ -12,6 +13,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 readonly sdk_major=10
 build_packages=(gcc musl-tools)
+fuzz_packages=("${build_packages[@]}" clang-14 libclang-rt-14-dev valgrind)
 test_packages=(
     "${build_packages[@]}" busybox-static curl debootstrap debian-archive-keyring docker-registry
     fuse3 hyperfine procps skopeo squashfs-tools squashfuse strace uidmap umoci xz-utils zstd
@@ -52,8 +54,9 @@ main() {
     local wanted=() missing=() package
     case ${1-} in
         build) wanted=("${build_packages[@]}") ;;
+        fuzz) wanted=("${fuzz_packages[@]}") ;;
         test) wanted=("${test_packages[@]}") ;;
-        *) fail "usage: packages.sh build|test" ;;
+        *) fail "usage: packages.sh build|fuzz|test" ;;
     esac
     need_sdk
     for package in "${wanted[@]}"; do installed "$package" || missing+=("$package"); done
