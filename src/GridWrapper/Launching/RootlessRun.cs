@@ -160,6 +160,7 @@ internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProce
                     break;
                 case 3:
                     init.Kill();
+                    control.LastKill?.Invoke();
                     break;
             }
         }

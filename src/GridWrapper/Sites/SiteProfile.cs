@@ -39,6 +39,8 @@ internal sealed record SiteProfile
     public string Personality { get; init; } = "auto";
 
     public PandaPolicy Panda { get; init; } = new();
+
+    public LimitPolicy Limits { get; init; } = new();
 }
 
 /// <summary>How CVMFS is looked at and how far it is trusted.</summary>

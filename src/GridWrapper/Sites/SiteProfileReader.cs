@@ -97,6 +97,7 @@ internal static class SiteProfileReader
             Gpu = root.Text("gpu", otherwise.Gpu, ProfileRules.OneOf(ProfileRules.GpuModes)),
             Personality = root.Text("personality", otherwise.Personality, ProfileRules.OneOf(ProfileRules.Personalities)),
             Panda = root.Section("panda") is { } panda ? ReadPanda(panda) : otherwise.Panda,
+            Limits = root.Section("limits") is { } limits ? LimitPolicyReader.Read(limits) : otherwise.Limits,
         };
         root.Finish();
         return profile;
