@@ -55,7 +55,7 @@ internal static class WatchedLaunch
             return adapted;
         }
 
-        ulong number = (ulong)most.Value;
+        ulong number = (ulong)most.Value + CgroupLeaf.OwnProcesses;
         return adapted with { ResourceLimits = adapted.ResourceLimits.Add(new ResourceLimit(ProcessLimit, number, number)) };
     }
 

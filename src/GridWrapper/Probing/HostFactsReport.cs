@@ -19,6 +19,7 @@ internal static class HostFactsReport
         Add(lines, "memory", Size(node.MemoryBytes) + (node.MemoryLimitBytes is { } limit ? $", limited to {Size(limit)}" : ", no limit"));
         Add(lines, "user", $"{node.UserName ?? "?"} (uid {node.Uid}, gid {node.Gid})");
         AddNamespaces(lines, facts.Namespaces);
+        Add(lines, "cgroups", Text(facts.Cgroups, c => $"payloads get a control group in {c.Directory}; {(c.Controllers.IsEmpty ? "no controllers" : "controllers: " + string.Join(' ', c.Controllers))}"));
         AddEach(
             lines,
             "runtimes",
@@ -41,6 +42,7 @@ internal static class HostFactsReport
     {
         ["node"] = Json(facts.Node),
         ["namespaces"] = Json(facts.Namespaces, Json),
+        ["cgroups"] = Json(facts.Cgroups, c => new JObject { ["directory"] = c.Directory, ["controllers"] = new JArray(c.Controllers), ["movesItself"] = c.MovesItself }),
         ["runtimes"] = Json(facts.Runtimes, r => new JArray(r.Select(Json))),
         ["cvmfs"] = Json(facts.Cvmfs, Json),
         ["space"] = new JArray(facts.Space.Select(Json)),

@@ -32,7 +32,8 @@ internal static class LimitChoice
     internal static WatchOptions ForJob(RunSettings settings, JobRequest job, bool underPilot)
     {
         PayloadLimits limits = Narrowest(OfOptions(settings), OfSite(settings.Site));
-        return Options(settings, CountJobs(settings.Site, underPilot) ? Narrowest(limits, OfJob(job, settings.Site.Limits)) : limits);
+        limits = CountJobs(settings.Site, underPilot) ? Narrowest(limits, OfJob(job, settings.Site.Limits)) : limits;
+        return Options(settings, job.NoLoopingCheck ? limits with { Looping = null } : limits);
     }
 
     /// <summary>Whether the limits that the job brings count; a pilot looks after them by itself.</summary>
@@ -49,14 +50,16 @@ internal static class LimitChoice
             SampleInterval = sample,
             GuardInterval = sample < options.GuardInterval ? sample : options.GuardInterval,
             DirectoryInterval = TimeSpan.FromSeconds(policy.DirectorySeconds),
-            Cgroup = policy.Cgroup switch
-            {
-                "off" => CgroupUse.Off,
-                "move" => CgroupUse.Move,
-                _ => CgroupUse.Auto,
-            },
+            Cgroup = Cgroup(policy),
         };
     }
+
+    internal static CgroupUse Cgroup(LimitPolicy policy) => policy.Cgroup switch
+    {
+        "off" => CgroupUse.Off,
+        "move" => CgroupUse.Move,
+        _ => CgroupUse.Auto,
+    };
 
     private static PayloadLimits OfOptions(RunSettings settings) => new() { Memory = Of(settings.MemoryLimit, "--memory-limit") };
 
@@ -85,7 +88,7 @@ internal static class LimitChoice
         Disk = Of(job.MaxDiskMegabytes * Megabyte * DiskMargin, string.Create(CultureInfo.InvariantCulture, $"{DiskMargin:0.##} times the job's maxDiskCount")),
         OutputFile = new Limit(PilotsOutputBytes, "the pilot's rule for outputs"),
         Stdout = new Limit(PilotsStdoutBytes, "the pilot's rule for stdout"),
-        Looping = job.NoLoopingCheck ? null : new Limit(PilotsLooping, "the pilot's rule for stuck payloads"),
+        Looping = new Limit(PilotsLooping, "the pilot's rule for stuck payloads"),
     };
 
     private static Limit? Of(double? value, string origin) => value is { } number ? new Limit(number, origin) : null;

@@ -129,7 +129,7 @@ internal sealed class CgroupGround
         }
     }
 
-    private bool MoveAlone() => Processes(Directory) is [] or [var only] && only == Environment.ProcessId && MoveAll();
+    private bool MoveAlone() => Processes(Directory).TrueForAll(pid => pid == Environment.ProcessId) && MoveAll();
 
     /// <summary>Repeated, because what is moved may fork meanwhile.</summary>
     private bool MoveAll()

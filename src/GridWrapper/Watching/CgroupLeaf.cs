@@ -10,6 +10,9 @@ namespace GridWrapper.Watching;
 /// </summary>
 internal sealed class CgroupLeaf : IDisposable
 {
+    /// <summary>gridwrap-init, outside and inside: they count with the payload.</summary>
+    internal const int OwnProcesses = 2;
+
     private const string Prefix = "gridwrap-";
     private const int MostNames = 100;
     private const uint Mode = 0x1ED; // rwxr-xr-x
@@ -128,9 +131,6 @@ internal sealed class CgroupLeaf : IDisposable
         _held.Dispose();
         _ground.Restore();
     }
-
-    /// <summary>gridwrap-init, outside and inside.</summary>
-    private const int OwnProcesses = 2;
 
     /// <summary>Ends and removes what dead runs left.</summary>
     private static void Sweep(string parent)

@@ -105,6 +105,11 @@ internal sealed class PayloadWatch : IAsyncDisposable
             await EmptyAsync(_leaf);
             _leaf.Dispose();
         }
+
+        if (_loop.IsCompleted)
+        {
+            _end.Dispose();
+        }
     }
 
     private async Task EmptyAsync(CgroupLeaf leaf)
