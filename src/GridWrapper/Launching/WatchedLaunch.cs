@@ -73,10 +73,8 @@ internal static class WatchedLaunch
         }
 
         // A kill in the group around the payload counts as the payload's only where the payload looks killed.
-        bool killed = outcome.OomKilled && (InGroup(outcome) || result.ExitCode == Diagnostics.ExitCodes.SignalBase + Linux.Libc.SIGKILL);
+        bool killed = outcome.OomKilled && (outcome.IsCertain || result.ExitCode == Diagnostics.ExitCodes.SignalBase + Linux.Libc.SIGKILL);
         bool ours = outcome.Breach is { } breach && result.StopReason == Reason(breach.Kind);
         return with with { OomKilled = killed, Breach = ours ? outcome.Breach : null };
-
-        static bool InGroup(WatchOutcome o) => o.Usage.Means == "cgroup";
     }
 }

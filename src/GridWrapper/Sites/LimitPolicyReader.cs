@@ -3,7 +3,7 @@ namespace GridWrapper.Sites;
 /// <summary>The section "limits" of a profile.</summary>
 internal static class LimitPolicyReader
 {
-    private static readonly NumberRange Bytes = new(1 << 20, 1L << 50);
+    private static readonly NumberRange Bytes = new(1 << 20, 1e15);
     private static readonly NumberRange Seconds = new(1, 31_536_000);
     private static readonly NumberRange Interval = new(0.1, 3600);
 

@@ -11,7 +11,8 @@ internal sealed class DirectoryWatch(WatchOptions options, TimeProvider time)
     private static readonly Logger Log = LogManager.GetCurrentClassLogger();
 
     private readonly DateTimeOffset _startedAt = time.GetUtcNow();
-    private Task<DirectoryUse?> _walk = Task.FromResult<DirectoryUse?>(null);
+    private Task _walk = Task.CompletedTask;
+    private volatile DirectoryUse? _found;
     private TimeSpan _next = options.DirectoryInterval;
     private double _walkSeconds;
 
@@ -28,7 +29,8 @@ internal sealed class DirectoryWatch(WatchOptions options, TimeProvider time)
             return null;
         }
 
-        LimitBreach? breach = Ended() is { } use ? Judge(use) : null;
+        LimitBreach? breach = _found is { } use ? Judge(use) : null;
+        _found = null;
         if (now >= _next)
         {
             _walk = Task.Run(() => Walk(ct), CancellationToken.None);
@@ -38,13 +40,6 @@ internal sealed class DirectoryWatch(WatchOptions options, TimeProvider time)
         return breach;
     }
 
-    private DirectoryUse? Ended()
-    {
-        DirectoryUse? use = _walk.Result;
-        _walk = Task.FromResult<DirectoryUse?>(null);
-        return use;
-    }
-
     private LimitBreach? Judge(DirectoryUse use)
     {
         MostBytes = Math.Max(MostBytes ?? 0, use.Bytes);
@@ -52,17 +47,16 @@ internal sealed class DirectoryWatch(WatchOptions options, TimeProvider time)
         return LimitJudge.Judge(options.Limits, use) ?? LimitJudge.Judge(options.Limits, Seconds(time.GetUtcNow()) - newest);
     }
 
-    private DirectoryUse? Walk(CancellationToken ct)
+    private void Walk(CancellationToken ct)
     {
         long began = time.GetTimestamp();
         try
         {
-            return DirectoryUse.Walk(options.JobDirectory, options.ScratchDirectory, ct);
+            _found = DirectoryUse.Walk(options.JobDirectory, options.ScratchDirectory, ct);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
             Log.Debug("the job directory could not be looked through: {Message}", e.Message);
-            return null;
         }
         finally
         {

@@ -84,7 +84,7 @@ internal sealed class PayloadWatch : IAsyncDisposable
         PayloadUsage usage = _series.Usage(Means) with { DiskBytes = _directories.MostBytes };
         if (_leaf is null)
         {
-            return new WatchOutcome(usage, _series.Kept, _breach, _kills.Kills > 0);
+            return new WatchOutcome(usage, _series.Kept, _breach, _kills.Kills > 0, IsCertain: false);
         }
 
         CgroupFigures figures = _leaf.Figures();
@@ -92,7 +92,7 @@ internal sealed class PayloadWatch : IAsyncDisposable
         bool killed = figures.OomKills > 0;
         LimitBreach? breach = _breach ?? (killed ? LimitJudge.OutOfMemory(_options.Limits, figures.PeakBytes, figures.OwnLimitHits > 0) : null);
         usage = usage with { CpuSeconds = Math.Max(usage.CpuSeconds, figures.CpuSeconds), CgroupPeakBytes = figures.PeakBytes };
-        return new WatchOutcome(usage, _series.Kept, breach, killed);
+        return new WatchOutcome(usage, _series.Kept, breach, killed, IsCertain: true);
     }
 
     /// <summary>Removes the control group.</summary>
@@ -221,4 +221,5 @@ internal sealed class PayloadWatch : IAsyncDisposable
 /// <param name="Samples">As a series.</param>
 /// <param name="Breach">The limit that ended the payload, null if none did.</param>
 /// <param name="OomKilled">The kernel killed processes for want of memory while it ran.</param>
-internal sealed record WatchOutcome(PayloadUsage Usage, ImmutableArray<ResourceSample> Samples, LimitBreach? Breach, bool OomKilled);
+/// <param name="IsCertain">They were the payload's, as its own control group counted; else they may have been its neighbours.</param>
+internal sealed record WatchOutcome(PayloadUsage Usage, ImmutableArray<ResourceSample> Samples, LimitBreach? Breach, bool OomKilled, bool IsCertain);
