@@ -80,4 +80,4 @@ chmod 0755 "$root/init"
 (cd "$root" && find . -print0 | cpio --null -o -H newc --quiet >"$work/initrd")
 
 timeout -k 5 "${GRIDWRAP_VM_SECONDS:-240}" qemu-system-x86_64 -enable-kvm -cpu host -m 2048 -smp 2 -nodefaults -no-reboot -display none -serial stdio \
-    -kernel "$kernel" -initrd "$work/initrd" -append "console=ttyS0 quiet loglevel=3 panic=-1 cgroup_no_v1=all rdinit=/init" </dev/null | tr -d '\r'
+    -kernel "$kernel" -initrd "$work/initrd" -append "console=ttyS0 quiet loglevel=3 panic=-1 cgroup_no_v1=all clearcpuid=cx16 rdinit=/init" </dev/null | tr -d '\r'

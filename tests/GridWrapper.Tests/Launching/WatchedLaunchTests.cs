@@ -1,5 +1,6 @@
 using GridWrapper.Launching;
 using GridWrapper.Planning;
+using GridWrapper.Probing;
 using GridWrapper.Strategies;
 using GridWrapper.Tests.Watching;
 using GridWrapper.Watching;
@@ -107,9 +108,9 @@ internal sealed class WatchedLaunchTests
     {
         public string Name => "scripted";
 
-        public RootfsForm Form => RootfsForm.Tree;
-
         public bool TakesOptionalBinds => true;
+
+        public RootfsForm FormOn(HostFacts host) => RootfsForm.Tree;
 
         public Verdict Judge(PlanInput input) => throw new NotSupportedException();
 

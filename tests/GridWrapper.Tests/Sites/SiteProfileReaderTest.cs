@@ -102,7 +102,7 @@ public sealed class SiteProfileReaderTest
     [TestCase("""{ "name": "x", "environment": { "pass": ["A*B"] } }""", "1:42: environment.pass[0]: \"A*B\" is neither the name of an environment variable nor a prefix with one '*' at its end")]
     [TestCase("""{ "name": "x", "panda": { "server": "pandaserver" } }""", "1:37: panda.server: \"pandaserver\" is not a server address such as https://pandaserver.cern.ch:25443 (no path, no credentials)")]
     [TestCase("""{ "name": "x", "limits": { "memory": 1 } }""", "1:28: limits.memory: unknown key")]
-    [TestCase("""{ "name": "x", "limits": { "memoryBytes": 1024 } }""", "1:43: limits.memoryBytes: expected a number from 1048576 to 1E+15, found the number 1024")]
+    [TestCase("""{ "name": "x", "limits": { "memoryBytes": 1024 } }""", "1:43: limits.memoryBytes: expected a number from 1048576 to 1000000000000000, found the number 1024")]
     [TestCase("""{ "name": "x", "limits": { "processes": "many" } }""", "1:41: limits.processes: expected a number from 1 to 4194304, found the text \"many\"")]
     [TestCase("""{ "name": "x", "limits": { "cgroup": "on" } }""", "1:38: limits.cgroup: \"on\" is not one of auto, move, off")]
     [TestCase("""{ "name": "x", "limits": { "fromJob": "sometimes" } }""", "1:39: limits.fromJob: \"sometimes\" is not one of standalone, always, never")]

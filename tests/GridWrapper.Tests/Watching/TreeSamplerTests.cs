@@ -88,7 +88,7 @@ internal sealed class TreeSamplerTests
         Assert.That(new TreeSampler(proc.Proc, 10, new FakeClock()).Take([]), Is.Null);
     }
 
-    [TestCase("7 (a b) c) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 3 18 19 20 21 22", 1, 25, 3)]
+    [TestCase("7 (a b) c) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 3 18 19 20 21 22", 1, 24, 3)]
     public void TheNameMayHoldBlanksAndParentheses(string stat, int parent, int userTicks, int threads)
     {
         ProcessFigures figures = ProcessFigures.Parse(Encoding.ASCII.GetBytes(stat))!.Value;
