@@ -65,6 +65,11 @@ internal static class ExecCommand
             Console.Error.WriteLine("gridwrap: user: the payload was ended because its time limit passed [step=timeout pilot=1213]");
         }
 
+        if (result.Breach is not null && LimitFailure.Of(result, null) is { } failure)
+        {
+            return ErrorReport.Print(failure);
+        }
+
         if (result.ExecErrno is { } errno)
         {
             string why = errno switch

@@ -12,6 +12,7 @@ internal static class GlobalOptions
     internal static readonly OptionSpec LogLevel = new("--log-level", OptionKind.Text, "trace, debug, info, warn, error (default: warn on stderr)", "LEVEL");
     internal static readonly OptionSpec Quiet = new("--quiet", OptionKind.Flag, "errors only");
     internal static readonly OptionSpec Timeout = new("--timeout", OptionKind.Text, "end the payload after this many seconds of wall time", "SECONDS");
+    internal static readonly OptionSpec MemoryLimit = new("--memory-limit", OptionKind.Text, "end the payload when it uses more memory than this", "BYTES[K|M|G|T]");
     internal static readonly OptionSpec DryRun = new("--dry-run", OptionKind.Flag, "print what would happen; fetch nothing but manifests, write nothing");
     internal static readonly OptionSpec Bind = new("--bind", OptionKind.List, "show a host path inside, repeatable", "SRC[:DST[:ro]]");
     internal static readonly OptionSpec Env = new("--env", OptionKind.List, "set a variable for the payload, repeatable", "K=V");
@@ -38,7 +39,7 @@ internal static class GlobalOptions
     internal static readonly ImmutableArray<OptionSpec> Planning = [Strategy, Launcher, RegistryConfig, WorkDirectory];
 
     /// <summary>Taken by everything that launches.</summary>
-    internal static readonly ImmutableArray<OptionSpec> Launching = [Timeout, DryRun, Bind, Env, InitialDirectory, Gpu, Writable, FakeRoot, Personality, Entrypoint, ImageHome];
+    internal static readonly ImmutableArray<OptionSpec> Launching = [Timeout, MemoryLimit, DryRun, Bind, Env, InitialDirectory, Gpu, Writable, FakeRoot, Personality, Entrypoint, ImageHome];
 
     /// <summary>Taken by `run`.</summary>
     internal static readonly ImmutableArray<OptionSpec> Running = [Job, PullJob, Server, Queue, NoReport, StageOut, Result];

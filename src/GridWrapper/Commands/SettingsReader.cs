@@ -36,6 +36,7 @@ internal static class SettingsReader
             ForcedStrategy = OneOf(given.Text(GlobalOptions.Strategy), Composition.StrategyNames, "--strategy", faults),
             ForcedLauncher = OneOf(given.Text(GlobalOptions.Launcher), Composition.LauncherNames, "--launcher", faults),
             Timeout = Seconds(given.Text(GlobalOptions.Timeout), faults) ?? (site.MaxWallSeconds is { } limit ? TimeSpan.FromSeconds(limit) : null),
+            MemoryLimit = given.Text(GlobalOptions.MemoryLimit) is { } size ? ByteSize.Parse("--memory-limit", size, faults) : null,
             Binds =
             [
                 .. SiteProfiles.Binds(site, environment).Select(b => new BindMount(b.Source, b.Target ?? b.Source, b.ReadOnly, b.Optional)),

@@ -6,7 +6,10 @@ internal static class PilotError
     internal const int NoLocalSpace = 1098;
     internal const int StageInFailed = 1099;
     internal const int NoSuchFile = 1103;
+    internal const int UserDirectoryTooLarge = 1104;
+    internal const int StdoutTooBig = 1106;
     internal const int SetupFailure = 1110;
+    internal const int OutputFileTooLarge = 1124;
     internal const int StageOutFailed = 1137;
     internal const int PandaKill = 1144;
     internal const int LoopingJob = 1150;
@@ -38,6 +41,7 @@ internal static class PilotError
     internal const int PayloadSegmentationFault = 1328;
     internal const int MissingInputFile = 1331;
     internal const int MissingUserCode = 1335;
+    internal const int ResourceUnavailable = 1344;
     internal const int UserNamespaceFailed = 1345;
     internal const int UnrecognizedTrfArguments = 1349;
     internal const int ImageNotFound = 1360;

@@ -75,6 +75,12 @@ internal sealed record JobRequest
     /// <summary>Seconds, null when not set.</summary>
     public long? MaxWalltimeSeconds { get; init; }
 
+    /// <summary>Seconds of processor time on one core, null when not set.</summary>
+    public long? MaxCpuSeconds { get; init; }
+
+    /// <summary>"loopingCheck": False in the job: its silence says nothing.</summary>
+    public bool NoLoopingCheck { get; init; }
+
     /// <summary>`--debug` in the job parameters: the container runtime is to say what it does.</summary>
     public bool RuntimeDebug { get; init; }
 

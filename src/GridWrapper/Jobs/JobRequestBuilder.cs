@@ -77,6 +77,8 @@ internal sealed class JobRequestBuilder(JobReadOptions options, FaultList faults
         MinRamMegabytes = fields.Positive("minRamCount"),
         MaxDiskMegabytes = fields.Positive("maxDiskCount"),
         MaxWalltimeSeconds = fields.Positive("maxWalltime"),
+        MaxCpuSeconds = fields.Positive("maxCpuCount"),
+        NoLoopingCheck = fields.Text("loopingCheck") is "False" or "false" or "0",
         Debug = fields.Flag("debug"),
         Preprocess = Step(fields.Map("preprocess")),
         Postprocess = Step(fields.Map("postprocess")),

@@ -145,8 +145,8 @@ internal sealed class ApptainerRun : IDisposable
 
         return new ChildSpec
         {
-            Program = _spec.Argv[0],
-            Argv = _spec.Argv,
+            Program = _spec.CgroupDirectory is null ? _spec.Argv[0] : CgroupJoin.Shell,
+            Argv = _spec.CgroupDirectory is { } group ? CgroupJoin.Before(group, _spec.Argv) : _spec.Argv,
             Environment = [.. _spec.Environment.Select(v => $"{v.Key}={v.Value}")],
             Descriptors = descriptors.ToImmutable(),
             NewProcessGroup = !_spec.Terminal,
@@ -208,6 +208,7 @@ internal sealed class ApptainerRun : IDisposable
     private void Kill()
     {
         _child.Signal(Libc.SIGKILL, group: !_spec.Terminal);
+        _control.LastKill?.Invoke();
         After(Linger, () =>
         {
             Log.Error("process {Pid} did not end {Seconds} s after KILL: it hangs in the kernel and is left behind", _child.Pid, Linger.TotalSeconds);

@@ -60,6 +60,7 @@ internal sealed class Escalation(LaunchSpec spec, RunControl control, InitProces
                 break;
             case 3:
                 init.Kill();
+                control.LastKill?.Invoke();
                 break;
         }
     }

@@ -1,3 +1,4 @@
+using GridWrapper.Watching;
 using Microsoft.Win32.SafeHandles;
 
 namespace GridWrapper.Launching;
@@ -26,4 +27,10 @@ internal sealed record RunControl
 
     /// <summary>Called once with the pid of the launched tree's root as seen by this process.</summary>
     public Action<int>? Started { get; init; }
+
+    /// <summary>Limits and samples; null where nobody asks for them, and then they cost nothing.</summary>
+    public WatchOptions? Watch { get; init; }
+
+    /// <summary>Called with the last KILL: ends what the launcher's own kill does not reach.</summary>
+    public Action? LastKill { get; init; }
 }

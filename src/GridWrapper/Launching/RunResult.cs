@@ -1,3 +1,5 @@
+using GridWrapper.Watching;
+
 namespace GridWrapper.Launching;
 
 /// <summary>How the payload ended. It did start: a launch that failed is an exception.</summary>
@@ -23,7 +25,16 @@ internal sealed record RunResult
     /// <summary>Largest resident set of any single process.</summary>
     public long MaxRssBytes { get; init; }
 
+    /// <summary>The kernel killed processes of the payload because memory was used up.</summary>
     public bool OomKilled { get; init; }
+
+    /// <summary>The limit that the payload was stopped for.</summary>
+    public LimitBreach? Breach { get; init; }
+
+    /// <summary>Null where the run was not watched.</summary>
+    public PayloadUsage? Usage { get; init; }
+
+    public ImmutableArray<ResourceSample> Samples { get; init; } = [];
 
     /// <summary>A process that even KILL did not end (stuck in the kernel) and that had to be left behind.</summary>
     public int? StuckProcess { get; init; }

@@ -1,6 +1,6 @@
 namespace GridWrapper.Launching;
 
-/// <summary>Why a payload was stopped by us; in reports: none, timeout, cancelled, lost-heartbeat, memory, looping.</summary>
+/// <summary>Why a payload was stopped by us; in reports: none, timeout, cancelled, lost-heartbeat, memory, looping, cpu, disk, processes.</summary>
 internal enum StopReason
 {
     None,
@@ -11,4 +11,11 @@ internal enum StopReason
     LostHeartbeat,
     Memory,
     Looping,
+
+    /// <summary>Processor time.</summary>
+    Cpu,
+
+    /// <summary>Size of the directories, of one file or of the streams.</summary>
+    Disk,
+    Processes,
 }

@@ -228,6 +228,7 @@ internal static unsafe class At
         Uid = BinaryPrimitives.ReadUInt32LittleEndian(raw[20..]),
         Inode = BinaryPrimitives.ReadUInt64LittleEndian(raw[32..]),
         Size = BinaryPrimitives.ReadInt64LittleEndian(raw[40..]),
+        AllocatedBytes = BinaryPrimitives.ReadInt64LittleEndian(raw[48..]) * 512,
         Modified = new FileTime(BinaryPrimitives.ReadInt64LittleEndian(raw[112..]), BinaryPrimitives.ReadUInt32LittleEndian(raw[120..])),
         Device = ((ulong)BinaryPrimitives.ReadUInt32LittleEndian(raw[136..]) << 32) | BinaryPrimitives.ReadUInt32LittleEndian(raw[140..]),
     };

@@ -14,6 +14,9 @@ internal readonly record struct FileStat
 
     public required long Size { get; init; }
 
+    /// <summary>What it takes on disk; holes take nothing.</summary>
+    public long AllocatedBytes { get; init; }
+
     public required FileTime Modified { get; init; }
 
     public bool IsDirectory => (Mode & Libc.S_IFMT) == Libc.S_IFDIR;

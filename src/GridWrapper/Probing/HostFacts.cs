@@ -8,6 +8,9 @@ internal sealed record HostFacts
     /// <summary>What the rootless launcher may do here.</summary>
     public Fact<NamespaceFacts> Namespaces { get; init; } = new Fact<NamespaceFacts>.Unknown("not asked");
 
+    /// <summary>Control groups that payloads can be given.</summary>
+    public Fact<CgroupFacts> Cgroups { get; init; } = new Fact<CgroupFacts>.Unknown("not asked");
+
     /// <summary>Container runtimes found, usable or not, best first.</summary>
     public Fact<ImmutableArray<RuntimeFacts>> Runtimes { get; init; } = new Fact<ImmutableArray<RuntimeFacts>>.Unknown("not asked");
 

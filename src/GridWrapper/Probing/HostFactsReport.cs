@@ -20,6 +20,7 @@ internal static class HostFactsReport
         Add(lines, "user", $"{node.UserName ?? "?"} (uid {node.Uid}, gid {node.Gid})");
         Add(lines, "id ranges", Text(facts.SubordinateIds, i => string.Create(CultureInfo.InvariantCulture, $"{i.UidCount} uids from {i.UidStart}, {i.GidCount} gids from {i.GidStart}, by {i.UidMapper}")));
         AddNamespaces(lines, facts.Namespaces);
+        Add(lines, "cgroups", Text(facts.Cgroups, c => $"payloads get a control group in {c.Directory}; {(c.Controllers.IsEmpty ? "no controllers" : "controllers: " + string.Join(' ', c.Controllers))}"));
         AddEach(
             lines,
             "runtimes",
@@ -42,6 +43,7 @@ internal static class HostFactsReport
     {
         ["node"] = Json(facts.Node),
         ["namespaces"] = Json(facts.Namespaces, Json),
+        ["cgroups"] = Json(facts.Cgroups, c => new JObject { ["directory"] = c.Directory, ["controllers"] = new JArray(c.Controllers), ["movesItself"] = c.MovesItself }),
         ["runtimes"] = Json(facts.Runtimes, r => new JArray(r.Select(Json))),
         ["cvmfs"] = Json(facts.Cvmfs, Json),
         ["space"] = new JArray(facts.Space.Select(Json)),

@@ -23,6 +23,7 @@ internal sealed class HostProbe(HostProbeContext context)
         Task<Fact<ImmutableArray<RuntimeFacts>>> runtimes = request.Runtimes
             ? GuardAsync("runtimes", () => RuntimesAsync(request, cvmfs, ct), ct)
             : NotAsked<ImmutableArray<RuntimeFacts>>();
+        Task<Fact<CgroupFacts>> cgroups = request.Cgroups && context.Cgroups is { } trial ? GuardAsync("cgroups", trial, ct) : NotAsked<CgroupFacts>();
         Task<ImmutableArray<SpaceFacts>> space = SpaceAsync(request, ct);
         NodeFacts node = NodeProbe.Probe(context.Root, context.Environment);
         HostFacts facts = new()
@@ -34,7 +35,7 @@ internal sealed class HostProbe(HostProbeContext context)
             Zstd = request.Zstd ? Guard("zstd", () => ZstdProbe.Probe(context.Root, context.Environment)) : new Fact<string>.Unknown(NotAskedReason),
             Proxies = request.Proxies ? ProxyProbe.Probe(context.Environment) : [],
         };
-        return facts with { Namespaces = await namespaces, Cvmfs = await cvmfs, Runtimes = await runtimes, Space = await space };
+        return facts with { Namespaces = await namespaces, Cgroups = await cgroups, Cvmfs = await cvmfs, Runtimes = await runtimes, Space = await space };
     }
 
     private static Task<Fact<T>> NotAsked<T>() => Task.FromResult<Fact<T>>(new Fact<T>.Unknown(NotAskedReason));

@@ -15,6 +15,9 @@ internal sealed record HostProbeContext
     /// <summary>The miniature container set-up; it lives with the launchers.</summary>
     public Func<CancellationToken, Task<Fact<NamespaceFacts>>>? Namespaces { get; init; }
 
+    /// <summary>The trial of a control group; it lives with what watches payloads.</summary>
+    public Func<Task<Fact<CgroupFacts>>>? Cgroups { get; init; }
+
     /// <summary>"/" or a recorded tree.</summary>
     public string Root { get; init; } = "/";
 }

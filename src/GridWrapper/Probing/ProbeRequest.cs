@@ -19,6 +19,8 @@ internal sealed record ProbeRequest
     /// <summary>Purpose and path of places that will be written to.</summary>
     public ImmutableArray<(string Purpose, string Path)> Space { get; init; } = [];
 
+    public bool Cgroups { get; init; }
+
     public bool Fuse { get; init; }
 
     public bool Gpus { get; init; }

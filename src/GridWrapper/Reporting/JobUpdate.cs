@@ -1,3 +1,5 @@
+using GridWrapper.Watching;
+
 namespace GridWrapper.Reporting;
 
 /// <summary>One update_job call, in the server's v1 vocabulary (reference: panda-server pilot API). Null members are not sent.</summary>
@@ -43,6 +45,9 @@ internal sealed record JobUpdate
 
     /// <summary>kB.</summary>
     public long? MaxRss { get; init; }
+
+    /// <summary>What sampling saw; null without it.</summary>
+    public PayloadUsage? Usage { get; init; }
 
     public string? JobMetrics { get; init; }
 

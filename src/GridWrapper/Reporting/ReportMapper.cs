@@ -1,6 +1,7 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Launching;
 using GridWrapper.Outputs;
+using GridWrapper.Watching;
 using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
 
@@ -17,8 +18,16 @@ internal static class ReportMapper
 
     /// <summary>The payload runs; also the heartbeat.</summary>
     /// <param name="stdoutTail">The end of the payload's stdout in debug mode, else null.</param>
-    internal static JobUpdate Running(JobIdentity job, DateTimeOffset startedAt, string? stdoutTail) =>
-        Base(job, "running") with { StartTime = startedAt, Stdout = stdoutTail };
+    /// <param name="usage">What the payload used so far; null before the first sample.</param>
+    internal static JobUpdate Running(JobIdentity job, DateTimeOffset startedAt, string? stdoutTail, PayloadUsage? usage) => Base(job, "running") with
+    {
+        StartTime = startedAt,
+        Stdout = stdoutTail,
+        Usage = usage,
+        CpuConsumptionTime = usage is null ? null : CpuSeconds(usage.CpuSeconds),
+        CpuConsumptionUnit = usage is null ? null : job.CpuUnit,
+        MaxRss = usage is { Maximum.Rss: > 0 } ? usage.Maximum.Rss / 1024 : null,
+    };
 
     /// <summary>A document that could not be read as a job: only its number is known, and that it must not be left waiting for a heartbeat.</summary>
     internal static JobUpdate RejectedDocument(long pandaId, int? attempt, Failure failure) => new()
@@ -51,10 +60,11 @@ internal static class ReportMapper
             ExeErrorDiag = diagnosis is { ExeCode: not 0 } ? diagnosis.Text : null,
             JobOutputReport = report.KilledByServer ? null : OutputReport(finished ? report.Outputs.Files : [], report.Log),
             MetaData = report.JobReport,
-            CpuConsumptionTime = report.Run is { } run ? (int)Math.Min(Math.Round(run.CpuSeconds), int.MaxValue) : null,
+            CpuConsumptionTime = report.Run is { } run ? CpuSeconds(run.CpuSeconds) : null,
             CpuConsumptionUnit = job.CpuUnit,
             CpuArchitectureLevel = job.CpuLevel,
-            MaxRss = report.Run is { MaxRssBytes: > 0 } measured ? measured.MaxRssBytes / 1024 : null,
+            MaxRss = report.Run is { MaxRssBytes: > 0 } measured ? Math.Max(measured.MaxRssBytes, measured.Usage?.Maximum.Rss ?? 0) / 1024 : null,
+            Usage = report.Run?.Usage is { SampleCount: > 0 } usage ? usage : null,
             JobMetrics = Metrics(job, report),
             PilotTiming = report.Timings.ToPilotTiming(),
             PilotLog = finished ? null : report.LogExtract,
@@ -67,10 +77,14 @@ internal static class ReportMapper
         null => "the payload was not started",
         { StopReason: StopReason.Timeout } => $"the payload reached its time limit after {run.WallSeconds:0} s and was stopped",
         { StopReason: StopReason.LostHeartbeat } => "the workload manager did not answer for too long; the payload was stopped",
+        { Breach: { } breach } => breach.Message,
         { StopReason: StopReason.Memory } => "the payload exceeded its memory limit and was stopped",
         { StopReason: StopReason.Looping } => "the payload made no progress and was stopped",
+        { StopReason: StopReason.Cpu } => "the payload exceeded its processor time and was stopped",
+        { StopReason: StopReason.Disk } => "the payload wrote too much and was stopped",
+        { StopReason: StopReason.Processes } => "the payload ran too many processes and was stopped",
         { StopReason: StopReason.Cancelled } => "the payload was stopped on request",
-        { OomKilled: true } => "the kernel killed the payload because its memory limit was reached",
+        { OomKilled: true, ExitCode: not 0 } => "the kernel killed the payload because its memory limit was reached",
         { ExecErrno: { } errno } => $"the payload's command could not be executed ({errno}), exit code {run.ExitCode}",
         { Signal: { } signal } => $"the payload died of signal {signal}",
         { ExitCode: 0 } => "OK",
@@ -83,14 +97,20 @@ internal static class ReportMapper
     {
         { StopReason: StopReason.Timeout } => PilotError.ReachedMaxTime,
         { StopReason: StopReason.LostHeartbeat } => PilotError.CommunicationFailure,
+        { StopReason: StopReason.Memory, OomKilled: true } => PilotError.PayloadOutOfMemory,
         { StopReason: StopReason.Memory } => PilotError.PayloadExceedMaxMem,
+        { StopReason: StopReason.Cpu } => PilotError.ReachedMaxTime,
+        { StopReason: StopReason.Disk } => PilotError.UserDirectoryTooLarge,
+        { StopReason: StopReason.Processes } => PilotError.ResourceUnavailable,
         { StopReason: StopReason.Looping } => PilotError.LoopingJob,
         { StopReason: StopReason.Cancelled } => killedByServer ? PilotError.PandaKill : SignalCode(signalReceived),
-        { OomKilled: true } => PilotError.PayloadOutOfMemory,
+        { OomKilled: true, ExitCode: not 0 } => PilotError.PayloadOutOfMemory,
         { ExitCode: 0 } => 0,
         { ExitCode: 139 } => PilotError.PayloadSegmentationFault,
         _ => PilotError.PayloadExecutionFailure,
     };
+
+    private static int CpuSeconds(double seconds) => (int)Math.Min(Math.Round(seconds), int.MaxValue);
 
     /// <summary>The pilot's code for a signal to the wrapper itself.</summary>
     internal static int SignalCode(int? signal) => signal switch

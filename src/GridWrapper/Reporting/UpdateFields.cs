@@ -1,3 +1,5 @@
+using GridWrapper.Watching;
+
 namespace GridWrapper.Reporting;
 
 /// <summary>Pure: our records as the arguments of the server's calls, with both names of each (panda-server, pilot API v1 and the JobDispatcher before it).</summary>
@@ -69,7 +71,34 @@ internal static class UpdateFields
         fields.Text("cpu_consumption_unit", "cpuConsumptionUnit", update.CpuConsumptionUnit);
         fields.Text("cpu_architecture_level", "cpu_architecture_level", update.CpuArchitectureLevel, 20);
         fields.Integer("max_rss", "maxRSS", update.MaxRss);
+        if (update.Usage is { } usage)
+        {
+            AddUsage(fields, usage);
+        }
+
         fields.Text("job_metrics", "jobMetrics", update.JobMetrics, MetricsLimit);
         fields.Text("pilot_timing", "pilotTiming", update.PilotTiming);
+    }
+
+    /// <summary>Memory in kB, transfers in bytes and bytes per second.</summary>
+    private static void AddUsage(WireFields fields, PayloadUsage usage)
+    {
+        const int kilobyte = 1024;
+        double seconds = Math.Max(usage.WallSeconds, 1);
+        fields.Integer("max_vmem", "maxVMEM", usage.Maximum.Virtual / kilobyte);
+        fields.Integer("max_swap", "maxSWAP", usage.Maximum.Swap / kilobyte);
+        fields.Integer("max_pss", "maxPSS", usage.Maximum.Pss / kilobyte);
+        fields.Integer("avg_rss", "avgRSS", usage.Average.Rss / kilobyte);
+        fields.Integer("avg_vmem", "avgVMEM", usage.Average.Virtual / kilobyte);
+        fields.Integer("avg_swap", "avgSWAP", usage.Average.Swap / kilobyte);
+        fields.Integer("avg_pss", "avgPSS", usage.Average.Pss / kilobyte);
+        fields.Integer("tot_rchar", "totRCHAR", usage.ReadChars);
+        fields.Integer("tot_wchar", "totWCHAR", usage.WrittenChars);
+        fields.Integer("tot_rbytes", "totRBYTES", usage.ReadBytes);
+        fields.Integer("tot_wbytes", "totWBYTES", usage.WrittenBytes);
+        fields.Integer("rate_rchar", "rateRCHAR", (long)(usage.ReadChars / seconds));
+        fields.Integer("rate_wchar", "rateWCHAR", (long)(usage.WrittenChars / seconds));
+        fields.Integer("rate_rbytes", "rateRBYTES", (long)(usage.ReadBytes / seconds));
+        fields.Integer("rate_wbytes", "rateWBYTES", (long)(usage.WrittenBytes / seconds));
     }
 }

@@ -3,6 +3,7 @@ using GridWrapper.Launching;
 using GridWrapper.Probing;
 using GridWrapper.Registries;
 using GridWrapper.Strategies;
+using GridWrapper.Watching;
 
 namespace GridWrapper.Running;
 
@@ -24,6 +25,7 @@ internal sealed class Composition : IDisposable
             Site = settings.Site,
             Children = Children,
             Environment = settings.Environment,
+            Cgroups = () => CgroupProbe.ProbeAsync(LimitChoice.Cgroup(settings.Site.Limits), time),
             Namespaces = ct => NamespaceProbe.ProbeAsync(settings.CacheDirectory, TimeSpan.FromSeconds(10), ct),
         });
         Surveyor = new Surveyor(this, time);

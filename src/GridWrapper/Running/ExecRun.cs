@@ -2,6 +2,7 @@ using GridWrapper.Images;
 using GridWrapper.Launching;
 using GridWrapper.Layers;
 using GridWrapper.Strategies;
+using GridWrapper.Watching;
 
 namespace GridWrapper.Running;
 
@@ -13,8 +14,9 @@ internal sealed class ExecRun(Func<Composition> composition, RunSettings setting
     internal async Task<ImageOutcome> RunAsync(string image, ImmutableArray<string> words, StopSource stop, CancellationToken ct)
     {
         ImageReference reference = ImageReferenceParser.Parse(image, settings.WorkDirectory);
+        WatchOptions? watch = LimitChoice.ForCommand(settings);
         DirectLaunch direct = new(settings);
-        if (direct.Prepare(reference) is { } assumed)
+        if (watch is null && direct.Prepare(reference) is { } assumed)
         {
             new CacheDirectory(settings.CacheDirectory).Claim();
             using ScratchDirectory own = ScratchDirectory.Create(settings.CacheDirectory);
@@ -34,7 +36,8 @@ internal sealed class ExecRun(Func<Composition> composition, RunSettings setting
 
         new CacheDirectory(settings.CacheDirectory).Prepare();
         using ScratchDirectory scratch = ScratchDirectory.Create(settings.CacheDirectory);
-        return await parts.Runner.RunAsync(prepared, rootfs => Compose(prepared, rootfs, words, scratch.Path), Control(stop), ct);
+        RunControl control = Control(stop) with { Watch = watch is null ? null : watch with { ScratchDirectory = scratch.Path } };
+        return await parts.Runner.RunAsync(prepared, rootfs => Compose(prepared, rootfs, words, scratch.Path), control, ct);
     }
 
     /// <summary>The same plan and the same launch, printed instead of executed.</summary>

@@ -89,7 +89,7 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
         LaunchRequest request = attempts.Compose(rootfs);
         VolumeDirectories.Prepare(request);
         LaunchSpec spec = trial.Launcher.Build(trial.Launcher.TakesOptionalBinds ? request : WithExistingBinds(request));
-        RunResult result = await trial.Launcher.RunAsync(spec, attempts.Control, ct);
+        RunResult result = await WatchedLaunch.RunAsync(trial.Launcher, spec, attempts.Control, ct);
         double whole = time.GetElapsedTime(launched).TotalSeconds;
         return outcome with
         {

@@ -4,6 +4,7 @@ using GridWrapper.Launching;
 using GridWrapper.Layers;
 using GridWrapper.Outputs;
 using GridWrapper.Reporting;
+using GridWrapper.Watching;
 using Microsoft.Win32.SafeHandles;
 using NLog;
 
@@ -26,7 +27,13 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
 
     private readonly DateTimeOffset _began = parts.Time.GetUtcNow();
 
+    private volatile PayloadUsage? _usage;
+
     private RunSettings Settings => parts.Settings;
+
+    /// <summary>The wall-clock limit: of the command line or the profile, else the job's where its limits count.</summary>
+    private TimeSpan? Timeout => Settings.Timeout
+        ?? (job.MaxWalltimeSeconds is > 0 and { } seconds && LimitChoice.CountJobs(Settings.Site, underPilot: link is null) ? TimeSpan.FromSeconds(seconds) : null);
 
     internal async Task<JobOutcome> RunAsync()
     {
@@ -110,9 +117,9 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         {
             using SafeFileHandle? stdout = Stream(StdoutName);
             using SafeFileHandle? stderr = Stream(StderrName);
-            RunControl control = Control(stdout, stderr);
+            RunControl control = Control(stdout, stderr, scratch.Path);
             ImageOutcome image = await parts.Runner.RunAsync(prepared, rootfs => payload.Compose(prepared.Input, rootfs, scratch.Path), control, signals.Cancelled);
-            return outcome with { Image = image, Failure = image.Failure, Timings = image.Timings };
+            return outcome with { Image = image, Failure = image.Failure ?? (image.Result is { } ended ? LimitFailure.Of(ended, Timeout) : null), Timings = image.Timings };
         }
         finally
         {
@@ -124,18 +131,18 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         }
     }
 
-    private RunControl Control(SafeFileHandle? stdout, SafeFileHandle? stderr)
+    private RunControl Control(SafeFileHandle? stdout, SafeFileHandle? stderr, string scratch)
     {
-        TimeSpan? limit = job.MaxWalltimeSeconds is > 0 and { } seconds && link is not null ? TimeSpan.FromSeconds(seconds) : null;
         return new RunControl
         {
             Grace = TimeSpan.FromSeconds(Settings.Site.GraceSeconds),
-            Timeout = Settings.Timeout ?? limit,
+            Timeout = Timeout,
+            Watch = LimitChoice.ForJob(Settings, job, underPilot: link is null) with { ScratchDirectory = scratch, Sampled = usage => _usage = usage },
             Stop = signals.Stop,
             StandardOutput = stdout,
             StandardError = stderr,
             Time = parts.Time,
-            Started = _ => link?.StartHeartbeat(signals.Stop, job, Settings.Site.Panda, Path.Combine(Settings.WorkDirectory, StdoutName)),
+            Started = _ => link?.StartHeartbeat(signals.Stop, job, Settings.Site.Panda, new PayloadView(Path.Combine(Settings.WorkDirectory, StdoutName), () => _usage)),
         };
     }
 
@@ -153,7 +160,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
 
         long began = parts.Time.GetTimestamp();
         OutputSet outputs = await new OutputCollector(Guid.NewGuid).CollectAsync(Settings.WorkDirectory, job, CancellationToken.None);
-        if (delivery is not null && result.ExitCode == 0)
+        if (delivery is not null && result.ExitCode == 0 && outcome.Failure is null)
         {
             outputs = await delivery.DeliverAsync(outputs, CancellationToken.None);
         }
@@ -161,7 +168,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         return outcome with
         {
             Outputs = outputs,
-            Failure = result.ExitCode == 0 ? JobFailure.Of(outputs) : null,
+            Failure = outcome.Failure ?? (result.ExitCode == 0 ? JobFailure.Of(outputs) : null),
             Timings = outcome.Timings with { Outputs = parts.Time.GetElapsedTime(began).TotalSeconds },
         };
     }
@@ -171,6 +178,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
     {
         long began = parts.Time.GetTimestamp();
         JobFiles files = new(Settings);
+        new MonitorFiles(Settings.WorkDirectory).Write(outcome.Image, Settings.Site.Limits.SampleSeconds);
         string report = files.WriteJobReport(outcome);
         files.WriteErrorReport(outcome, underPilot: link is null);
         if (link is not null)

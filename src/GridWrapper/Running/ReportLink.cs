@@ -83,7 +83,7 @@ internal sealed class ReportLink : IAsyncDisposable
     }
 
     /// <summary>Running, now and at each interval until <see cref="StopHeartbeatAsync"/>.</summary>
-    internal void StartHeartbeat(StopSource stop, JobRequest job, PandaPolicy policy, string? stdoutFile)
+    internal void StartHeartbeat(StopSource stop, JobRequest job, PandaPolicy policy, PayloadView payload)
     {
         if (_identity is not { } identity)
         {
@@ -93,11 +93,11 @@ internal sealed class ReportLink : IAsyncDisposable
         DateTimeOffset began = _time.GetUtcNow();
         _heartbeat = new Heartbeat(_manager, new HeartbeatOptions
         {
-            Snapshot = tail => ReportMapper.Running(identity, began, tail),
+            Snapshot = tail => ReportMapper.Running(identity, began, tail, payload.Usage()),
             Stop = stop,
             Interval = TimeSpan.FromSeconds(policy.HeartbeatSeconds),
             Debug = job.Debug,
-            StdoutTail = () => stdoutFile is null ? null : StdoutTail.Read(stdoutFile, 2048),
+            StdoutTail = () => payload.StdoutFile is { } file ? StdoutTail.Read(file, 2048) : null,
             Time = _time,
         });
         _heartbeat.Start();

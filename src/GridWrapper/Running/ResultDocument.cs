@@ -5,6 +5,7 @@ using GridWrapper.Outputs;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
 using GridWrapper.Strategies;
+using GridWrapper.Watching;
 using Newtonsoft.Json.Linq;
 
 namespace GridWrapper.Running;
@@ -92,6 +93,9 @@ internal static class ResultDocument
         StopReason.LostHeartbeat => "lost-heartbeat",
         StopReason.Memory => "memory",
         StopReason.Looping => "looping",
+        StopReason.Cpu => "cpu",
+        StopReason.Disk => "disk",
+        StopReason.Processes => "processes",
         _ => throw new System.Diagnostics.UnreachableException(),
     };
 
@@ -137,6 +141,27 @@ internal static class ResultDocument
         ["maxRssBytes"] = result.MaxRssBytes,
         ["oomKilled"] = result.OomKilled,
         ["stopReason"] = StopReasonName(result.StopReason),
+        ["usage"] = result.Usage is { } usage ? Usage(usage) : null,
+    };
+
+    private static JObject Usage(PayloadUsage usage) => new()
+    {
+        ["means"] = usage.Means,
+        ["samples"] = usage.SampleCount,
+        ["maxRssBytes"] = usage.Maximum.Rss,
+        ["maxPssBytes"] = usage.Maximum.Pss,
+        ["maxSwapBytes"] = usage.Maximum.Swap,
+        ["maxVirtualBytes"] = usage.Maximum.Virtual,
+        ["avgRssBytes"] = usage.Average.Rss,
+        ["avgPssBytes"] = usage.Average.Pss,
+        ["cgroupPeakBytes"] = usage.CgroupPeakBytes,
+        ["readChars"] = usage.ReadChars,
+        ["writtenChars"] = usage.WrittenChars,
+        ["readBytes"] = usage.ReadBytes,
+        ["writtenBytes"] = usage.WrittenBytes,
+        ["maxProcesses"] = usage.MaximumProcesses,
+        ["maxThreads"] = usage.MaximumThreads,
+        ["diskBytes"] = usage.DiskBytes,
     };
 
     private static string Iso(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);

@@ -22,6 +22,9 @@ internal sealed record RunSettings
 
     public TimeSpan? Timeout { get; init; }
 
+    /// <summary>Bytes, of the command line; null where it names none.</summary>
+    public long? MemoryLimit { get; init; }
+
     /// <summary>The profile's binds, then those of the command line.</summary>
     public ImmutableArray<BindMount> Binds { get; init; } = [];
 

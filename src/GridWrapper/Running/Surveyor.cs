@@ -80,6 +80,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
             Fuse = true,
             Gpus = true,
             Zstd = true,
+            Cgroups = true,
             Proxies = true,
         },
         ct));

@@ -43,6 +43,8 @@ internal sealed record SiteProfile
     public IsolationPolicy Isolation { get; init; } = new();
 
     public IdentityPolicy Identity { get; init; } = new();
+
+    public LimitPolicy Limits { get; init; } = new();
 }
 
 /// <summary>How CVMFS is looked at and how far it is trusted.</summary>

@@ -99,6 +99,7 @@ internal static class SiteProfileReader
             Isolation = root.Section("isolation") is { } isolation ? ReadIsolation(isolation) : otherwise.Isolation,
             Identity = root.Section("identity") is { } identity ? ReadIdentity(identity) : otherwise.Identity,
             Panda = root.Section("panda") is { } panda ? ReadPanda(panda) : otherwise.Panda,
+            Limits = root.Section("limits") is { } limits ? LimitPolicyReader.Read(limits) : otherwise.Limits,
         };
         root.Finish();
         return profile;

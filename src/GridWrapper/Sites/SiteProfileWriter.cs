@@ -48,6 +48,24 @@ internal static class SiteProfileWriter
             ["heartbeatSeconds"] = profile.Panda.HeartbeatSeconds,
             ["finalUpdateSeconds"] = profile.Panda.FinalUpdateSeconds,
         },
+        ["limits"] = Limits(profile.Limits),
+    };
+
+    private static JObject Limits(LimitPolicy limits) => new()
+    {
+        ["fromJob"] = limits.FromJob,
+        ["memoryFactor"] = limits.MemoryFactor,
+        ["memoryBytes"] = limits.MemoryBytes,
+        ["cpuSeconds"] = limits.CpuSeconds,
+        ["cores"] = limits.Cores,
+        ["processes"] = limits.Processes,
+        ["diskBytes"] = limits.DiskBytes,
+        ["outputFileBytes"] = limits.OutputFileBytes,
+        ["stdoutBytes"] = limits.StdoutBytes,
+        ["loopingSeconds"] = limits.LoopingSeconds,
+        ["cgroup"] = limits.Cgroup,
+        ["sampleSeconds"] = limits.SampleSeconds,
+        ["directorySeconds"] = limits.DirectorySeconds,
     };
 
     private static JObject Cvmfs(CvmfsPolicy cvmfs) => new()

@@ -26,9 +26,10 @@ public sealed class ArchitectureTest
         ["Strategies"] = "Diagnostics Linux Images Sites Probing Planning Registries Layers",
         ["Registries"] = "Diagnostics Linux Images Sites Probing Layers",
         ["Layers"] = "Diagnostics Linux Images",
-        ["Launching"] = "Diagnostics Linux Images Sites Probing Planning Strategies",
+        ["Watching"] = "Diagnostics Linux Probing",
+        ["Launching"] = "Diagnostics Linux Images Sites Probing Planning Strategies Watching",
         ["Outputs"] = "Diagnostics Linux Jobs",
-        ["Reporting"] = "Diagnostics Linux Jobs Probing Launching Outputs",
+        ["Reporting"] = "Diagnostics Linux Jobs Probing Launching Outputs Watching",
     };
 
     /// <summary>What only some places may use. The places are rooms ("Registries/") or files; nothing else may.</summary>

@@ -23,7 +23,9 @@ public sealed class ResultSchemaTest
                                    { "strategy": "cvmfs-flat", "launcher": "rootless", "usable": false, "cost": null, "reason": "no /cvmfs" }] },
           "attempts": [{ "strategy": "registry", "launcher": "rootless", "phase": "payload", "step": null, "errno": null, "blame": null, "message": null, "seconds": 1.5 }],
           "payload": { "exitCode": 0, "signal": null, "startedAt": "2026-11-22T10:00:00.000Z", "endedAt": "2026-11-22T10:00:01Z", "wallSeconds": 1, "cpuSeconds": 0.5, "maxRssBytes": 1000,
-                       "oomKilled": false, "stopReason": "none" },
+                       "oomKilled": false, "stopReason": "none",
+                       "usage": { "means": "cgroup", "samples": 2, "maxRssBytes": 2000, "maxPssBytes": 1500, "maxSwapBytes": 0, "maxVirtualBytes": 9000, "avgRssBytes": 1000, "avgPssBytes": 900,
+                                  "cgroupPeakBytes": null, "readChars": 1, "writtenChars": 1, "readBytes": 0, "writtenBytes": 0, "maxProcesses": 3, "maxThreads": 9, "diskBytes": 4096 } },
           "outputs": [{ "name": "out", "lfn": "L", "sizeBytes": 0, "adler32": "00000001", "guid": "00000001-0000-4000-8000-0000000000AB", "url": null }],
           "missingOutputs": ["M"],
           "timings": { "probe": 0.1, "resolve": 0.1, "materialise": 0, "launch": 0, "payload": 1, "outputs": 0, "report": 0 },
@@ -68,6 +70,8 @@ public sealed class ResultSchemaTest
     [TestCase("payload.exitCode", "256")]
     [TestCase("payload.startedAt", "\"2026-11-22 10:00:00\"")]
     [TestCase("payload.stopReason", "\"None\"")]
+    [TestCase("payload.usage.means", "\"guess\"")]
+    [TestCase("payload.usage.samples", "-1")]
     [TestCase("outputs[0].adler32", "\"1\"")]
     [TestCase("outputs[0].guid", "\"00000001-0000-4000-8000-0000000000ab\"")]
     [TestCase("failure.blame", "\"cern\"")]

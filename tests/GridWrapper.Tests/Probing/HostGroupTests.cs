@@ -56,7 +56,7 @@ public class HostGroupTests
         string text = string.Join('\n', HostFactsReport.Lines(facts));
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(json.Properties().Select(p => p.Name), Is.EqualTo((string[])["node", "namespaces", "runtimes", "cvmfs", "space", "fuseDevice", "gpus", "subordinateIds", "zstd", "proxies"]));
+            Assert.That(json.Properties().Select(p => p.Name), Is.EqualTo((string[])["node", "namespaces", "cgroups", "runtimes", "cvmfs", "space", "fuseDevice", "gpus", "subordinateIds", "zstd", "proxies"]));
             Assert.That((string?)json.SelectToken("cvmfs.state"), Is.EqualTo("known"));
             Assert.That((string?)json.SelectToken("cvmfs.value.repositories[0].state"), Is.EqualTo("absent"));
             Assert.That((string?)json.SelectToken("namespaces.state"), Is.EqualTo("unknown"));

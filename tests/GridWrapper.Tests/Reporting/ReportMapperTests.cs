@@ -175,7 +175,7 @@ public class ReportMapperTests
     public void The_first_updates_say_little()
     {
         JobUpdate starting = ReportMapper.Starting(Job);
-        JobUpdate running = ReportMapper.Running(Job, Samples.Start, "tail");
+        JobUpdate running = ReportMapper.Running(Job, Samples.Start, "tail", null);
         using (Assert.EnterMultipleScope())
         {
             Assert.That((starting.JobStatus, starting.IsFinal, starting.PilotErrorCode, starting.CoreCount), Is.EqualTo(("starting", false, (int?)null, 8)));

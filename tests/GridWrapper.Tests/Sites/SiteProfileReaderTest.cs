@@ -50,6 +50,22 @@ public sealed class SiteProfileReaderTest
             MaxWallSeconds = 3600,
             Gpu = "off",
             Panda = new() { Server = "https://h:25443", Queue = "Q", HeartbeatSeconds = 60, FinalUpdateSeconds = 0 },
+            Limits = new()
+            {
+                FromJob = "always",
+                MemoryFactor = 1.5,
+                MemoryBytes = 1 << 30,
+                CpuSeconds = 100,
+                Cores = 1.5,
+                Processes = 500,
+                DiskBytes = 1 << 29,
+                OutputFileBytes = 1 << 28,
+                StdoutBytes = 1 << 27,
+                LoopingSeconds = 600,
+                Cgroup = "move",
+                SampleSeconds = 5,
+                DirectorySeconds = 10,
+            },
         };
         string text = SiteProfileWriter.Write(profile);
         Assert.That(SiteProfileWriter.Write(SiteProfileReader.Read(text, "t")), Is.EqualTo(text));
@@ -85,6 +101,11 @@ public sealed class SiteProfileReaderTest
     [TestCase("""{ "name": "x", "environment": { "set": { "A": 1 } } }""", "1:47: environment.set.A: expected a text, found the number 1")]
     [TestCase("""{ "name": "x", "environment": { "pass": ["A*B"] } }""", "1:42: environment.pass[0]: \"A*B\" is neither the name of an environment variable nor a prefix with one '*' at its end")]
     [TestCase("""{ "name": "x", "panda": { "server": "pandaserver" } }""", "1:37: panda.server: \"pandaserver\" is not a server address such as https://pandaserver.cern.ch:25443 (no path, no credentials)")]
+    [TestCase("""{ "name": "x", "limits": { "memory": 1 } }""", "1:28: limits.memory: unknown key")]
+    [TestCase("""{ "name": "x", "limits": { "memoryBytes": 1024 } }""", "1:43: limits.memoryBytes: expected a number from 1048576 to 1000000000000000, found the number 1024")]
+    [TestCase("""{ "name": "x", "limits": { "processes": "many" } }""", "1:41: limits.processes: expected a number from 1 to 4194304, found the text \"many\"")]
+    [TestCase("""{ "name": "x", "limits": { "cgroup": "on" } }""", "1:38: limits.cgroup: \"on\" is not one of auto, move, off")]
+    [TestCase("""{ "name": "x", "limits": { "fromJob": "sometimes" } }""", "1:39: limits.fromJob: \"sometimes\" is not one of standalone, always, never")]
     [TestCase("""{ "name": "x", "maxWallSeconds": 0 }""", "1:34: maxWallSeconds: expected a number from 1 to 31536000, found the number 0")]
     [TestCase("""[]""", "1:1: expected one JSON object, { \"name\": … }")]
     public void A_fault_is_named_with_its_place(string text, string fault)
