@@ -130,7 +130,7 @@ internal sealed class PersonalityTests : EndToEndFixture
         const string look = "env | sort; echo \"--$(pwd) $(id -u):$(id -g)\"";
         Area area = Register(new Area(12345));
         string tree = scripts ? s_tree : Testbed.ReadableTree;
-        string[] addressed = ["APPTAINERENV_FORCED=a$b\"c", "APPTAINERENV_PREPEND_PATH=/first", "APPTAINERENV_APPEND_PATH=/last", "SINGULARITYENV_OLD=o", "APPTAINERENV_FROMIMAGE=mine"];
+        string[] addressed = ["APPTAINERENV_FORCED=a b\"c", "APPTAINERENV_PREPEND_PATH=/first", "APPTAINERENV_APPEND_PATH=/last", "SINGULARITYENV_OLD=o", "APPTAINERENV_FROMIMAGE=mine"];
         string[] enter = ["--user", "--cd", area.JobDirectory, "--", "env", "-i", "PATH=/usr/bin:/bin", "HOME=/home/testbed", .. addressed];
         string theirs = await Tool.RunAsync(Testbed.Script("in-trixie.sh"), [.. enter, "apptainer", "exec", tree, "/bin/sh", "-c", look]);
         string ours = await Tool.RunAsync(
