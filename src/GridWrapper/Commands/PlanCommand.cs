@@ -12,9 +12,9 @@ internal static class PlanCommand
     internal static Command Create()
     {
         Argument<string?> image = new("IMAGE") { Description = "image reference", Arity = ArgumentArity.ZeroOrOne };
-        Command command = new("plan", "Every strategy and launcher with verdict, predicted cost and reason. Example: gridwrap plan alpine:3.20");
+        Command command = new("plan", "Every strategy and launcher with verdict, predicted cost and reason. Example: gridwrap plan alpine:3.20. With --personality also what the image runs by each of the rules: gridwrap plan alpine:3.20 --personality oci");
         command.Arguments.Add(image);
-        CommandOptions.Add(command, [GlobalOptions.Job, .. GlobalOptions.Common, .. GlobalOptions.Planning]);
+        CommandOptions.Add(command, [GlobalOptions.Job, .. GlobalOptions.Common, .. GlobalOptions.Planning, GlobalOptions.Personality, GlobalOptions.Entrypoint, GlobalOptions.ImageHome, GlobalOptions.Env, GlobalOptions.Gpu]);
 
         command.SetAction(async (parsed, ct) =>
         {
@@ -23,14 +23,36 @@ internal static class PlanCommand
             ImageReference reference = await ReferenceAsync(parsed.GetValue(image), given.Text(GlobalOptions.Job), settings, ct);
             using Composition parts = Composition.Create(settings);
             Prepared prepared = await parts.Surveyor.PrepareAsync(reference, everything: true, ct);
-            await Console.Out.WriteLineAsync(settings.Json
-                ? DryRunDocument.Plan(prepared).ToString()
-                : $"{reference}\n{PlanText.Format(prepared.Plan).TrimEnd()}");
+            ImmutableArray<PersonalityView> views = given.Text(GlobalOptions.Personality) is null ? [] : await ViewsAsync(parts, prepared, ct);
+            await Console.Out.WriteLineAsync(settings.Json ? Json(prepared, views) : Text(reference, prepared, views));
             return prepared.Plan.Chosen is null
                 ? ErrorReport.Print(prepared.Input.Image.ResolveFailure ?? Planner.Explain(prepared.Plan, prepared.Input))
                 : 0;
         });
         return command;
+    }
+
+    private static async Task<ImmutableArray<PersonalityView>> ViewsAsync(Composition parts, Prepared prepared, CancellationToken ct) =>
+        await parts.PredictRequestAsync(
+            prepared,
+            rootfs => LaunchComposer.WithVariables(LaunchComposer.Compose(parts.Settings, prepared.Input, rootfs, ScratchDirectory.Name(parts.Settings.CacheDirectory)), parts.Settings, []),
+            ct) is { } request ? PersonalityView.All(request) : [];
+
+    private static string Json(Prepared prepared, ImmutableArray<PersonalityView> views)
+    {
+        Newtonsoft.Json.Linq.JObject document = DryRunDocument.Plan(prepared);
+        if (!views.IsEmpty)
+        {
+            document["personalities"] = PersonalityText.Json(views);
+        }
+
+        return document.ToString();
+    }
+
+    private static string Text(ImageReference reference, Prepared prepared, ImmutableArray<PersonalityView> views)
+    {
+        string plan = $"{reference}\n{PlanText.Format(prepared.Plan).TrimEnd()}";
+        return views.IsEmpty ? plan : $"{plan}\n\n{PersonalityText.Format(views).TrimEnd()}";
     }
 
     private static async Task<ImageReference> ReferenceAsync(string? image, string? jobFile, RunSettings settings, CancellationToken ct)

@@ -18,6 +18,9 @@ internal sealed record PlanInput
     /// <summary>Root temporarily writable (`--writable`).</summary>
     public bool Writable { get; init; }
 
+    /// <summary>Why a GPU that is required cannot be had here; null where it can, or need not.</summary>
+    public string? MissingGpu { get; init; }
+
     /// <summary>`--strategy`, null = any.</summary>
     public string? ForcedStrategy { get; init; }
 

@@ -16,7 +16,7 @@ internal static class Planner
         List<Candidate> candidates = [];
         foreach (ILauncher launcher in launchers)
         {
-            Verdict launcherVerdict = Allowed(input.ForcedLauncher, input.Site.Launchers, launcher.Name, "launcher") ?? launcher.Judge(input);
+            Verdict launcherVerdict = Allowed(input.ForcedLauncher, input.Site.Launchers, launcher.Name, "launcher") ?? MissingGpu(input) ?? launcher.Judge(input);
             foreach (IRootfsStrategy strategy in strategies)
             {
                 Verdict strategyVerdict = Allowed(input.ForcedStrategy, input.Site.Strategies, strategy.Name, "strategy") ?? strategy.Judge(input, launcher.FormOn(input.Host));
@@ -27,6 +27,14 @@ internal static class Planner
         candidates.Sort((a, b) => Compare(a, b, input.Site));
         return new RunPlan([.. candidates]);
     }
+
+    private static Verdict.Refused? MissingGpu(PlanInput input) => input.MissingGpu is not { } reason ? null : new Verdict.Refused
+    {
+        Reason = reason,
+        Blame = Blame.Site,
+        PilotErrorCode = PilotError.ContainerGeneralFailure,
+        Retryable = true,
+    };
 
     /// <summary>Usable before refused before not applicable; then the profile's launchers, the predicted time, the profile's strategies.</summary>
     private static int Compare(Candidate a, Candidate b, SiteProfile site)

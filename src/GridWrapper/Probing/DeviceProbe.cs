@@ -32,11 +32,20 @@ internal static class DeviceProbe
         ];
         // /dev/nvidiactl alone is left by a driver without a card.
         bool anyNvidia = nvidia.Any(d => char.IsAsciiDigit(d[^1]) && Path.GetFileName(d).TrimEnd("0123456789".ToCharArray()) == "nvidia");
-        ImmutableArray<GpuFacts> nvidiaFacts = anyNvidia ? [new GpuFacts("nvidia", nvidia)] : [];
-        ImmutableArray<GpuFacts> found = amd.IsEmpty ? nvidiaFacts : nvidiaFacts.Add(new GpuFacts("amd", amd));
+        ImmutableArray<GpuFacts> nvidiaFacts = anyNvidia ? [DriverProbe.Nvidia(root, nvidia)] : [.. Wsl(root, dev, names)];
+        ImmutableArray<GpuFacts> found = amd.IsEmpty ? nvidiaFacts : nvidiaFacts.Add(DriverProbe.Amd(root, amd));
         return found.IsEmpty
             ? new Fact<ImmutableArray<GpuFacts>>.Absent("no device nodes of GPUs in " + dev)
             : new Fact<ImmutableArray<GpuFacts>>.Known(found);
+    }
+
+    /// <summary>Windows' own driver serves Linux guests through one device and one directory.</summary>
+    private static IEnumerable<GpuFacts> Wsl(string root, string dev, string[] names)
+    {
+        if (names.Contains("dxg") && File.Exists(Path.Combine(root, "usr/lib/wsl/lib/libcuda.so.1")))
+        {
+            yield return new GpuFacts("nvidia", [Path.Combine(dev, "dxg")]) { Directories = ["/usr/lib/wsl"] };
+        }
     }
 
     private static IEnumerable<string> Names(string directory)

@@ -33,7 +33,7 @@ internal static class HostFactsReport
         }
 
         Add(lines, "/dev/fuse", Text(facts.FuseDevice, f => f));
-        AddEach(lines, "gpus", facts.Gpus, g => $"{g.Vendor}: {string.Join(' ', g.Devices)}");
+        AddEach(lines, "gpus", facts.Gpus, g => $"{g.Vendor}: {string.Join(' ', g.Devices)}; {(g.Cdi is { } cdi ? $"CDI {cdi.File}" : $"{g.Libraries.Length} driver libraries")}");
         Add(lines, "zstd", Text(facts.Zstd, z => z));
         Add(lines, "proxies", facts.Proxies.IsEmpty ? "none" : string.Join(", ", facts.Proxies));
         return lines.ToImmutable();
@@ -48,7 +48,7 @@ internal static class HostFactsReport
         ["cvmfs"] = Json(facts.Cvmfs, Json),
         ["space"] = new JArray(facts.Space.Select(Json)),
         ["fuseDevice"] = Json(facts.FuseDevice, f => f),
-        ["gpus"] = Json(facts.Gpus, g => new JArray(g.Select(v => new JObject { ["vendor"] = v.Vendor, ["devices"] = new JArray(v.Devices) }))),
+        ["gpus"] = Json(facts.Gpus, g => new JArray(g.Select(v => new JObject { ["vendor"] = v.Vendor, ["devices"] = new JArray(v.Devices), ["libraries"] = new JArray(v.Libraries.Select(l => l.Path)), ["cdi"] = v.Cdi?.File }))),
         ["subordinateIds"] = Json(facts.SubordinateIds, Json),
         ["zstd"] = Json(facts.Zstd, z => z),
         ["proxies"] = new JArray(facts.Proxies),

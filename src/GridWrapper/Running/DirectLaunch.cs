@@ -66,7 +66,7 @@ internal sealed class DirectLaunch(RunSettings settings)
         && !HasGpu();
 
     /// <summary>Devices have to be listed, which is the survey's work.</summary>
-    private bool HasGpu() => settings.Gpu != "off" && (File.Exists("/dev/nvidiactl") || File.Exists("/dev/kfd"));
+    private bool HasGpu() => settings.Gpu != "off" && (File.Exists("/dev/nvidiactl") || File.Exists("/dev/kfd") || File.Exists("/dev/dxg"));
 
     private Prepared Assume(ImageReference reference, string path, MountInfo mounts)
     {

@@ -47,8 +47,9 @@ internal sealed class ExecRun(Func<Composition> composition, RunSettings setting
         Composition parts = composition();
         Prepared prepared = await parts.Surveyor.PrepareAsync(reference, everything: true, ct);
         string scratch = ScratchDirectory.Name(settings.CacheDirectory);
-        LaunchSpec? launch = await parts.PredictLaunchAsync(prepared, rootfs => Compose(prepared, rootfs, words, scratch), ct);
-        return new DryRun(null, launch is { Operations.IsEmpty: false } ? launch.Argv : words, prepared, launch, []);
+        LaunchRequest? request = await parts.PredictRequestAsync(prepared, rootfs => Compose(prepared, rootfs, words, scratch), ct);
+        LaunchSpec? launch = request is null ? null : parts.Launcher(prepared.Plan.Chosen!.Launcher).Build(request);
+        return new DryRun(null, request is null ? words : PayloadCommand.Create(request), prepared, launch, request is null ? [] : PersonalityNotes.Of(request));
     }
 
     private RunControl Control(StopSource stop) => new() { Grace = TimeSpan.FromSeconds(settings.Site.GraceSeconds), Timeout = settings.Timeout, Stop = stop };

@@ -88,6 +88,11 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
         await using CvmfsKeeper keeper = await CvmfsKeeper.StartAsync(Mounted(outcome.Input), KeeperDeadline, ct);
         LaunchRequest request = attempts.Compose(rootfs);
         VolumeDirectories.Prepare(request);
+        foreach (string note in request.Gpu?.Notes ?? [])
+        {
+            Log.Info("GPU: {Note}", note);
+        }
+
         LaunchSpec spec = trial.Launcher.Build(trial.Launcher.TakesOptionalBinds ? request : WithExistingBinds(request));
         RunResult result = await WatchedLaunch.RunAsync(trial.Launcher, spec, attempts.Control, ct);
         double whole = time.GetElapsedTime(launched).TotalSeconds;

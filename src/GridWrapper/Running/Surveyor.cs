@@ -99,6 +99,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         Image = image,
         CacheDirectory = Settings.CacheDirectory,
         Writable = Settings.Writable,
+        MissingGpu = GpuChoice.Missing(Settings, host),
         ForcedStrategy = Settings.ForcedStrategy,
         ForcedLauncher = Settings.ForcedLauncher,
     };
