@@ -201,7 +201,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
 
     private Rootfs Describe(CvmfsLayers facts, ImmutableArray<HybridPart> parts, LayerWalks.Found walks, ImmutableArray<HybridStack.Piece> pieces)
     {
-        ImmutableArray<string> directories = HybridStack.Directories(pieces, _shims.MakeBase);
+        ImmutableArray<string> directories = HybridStack.Directories(pieces, _shims.MakeParents);
         if (directories.Length > HybridStack.MaxDirectories)
         {
             throw HybridFault.CannotStack($"{directories.Length} directories are more than the kernel stacks");

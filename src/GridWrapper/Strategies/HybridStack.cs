@@ -44,7 +44,10 @@ internal sealed class HybridStack(CacheDirectory cache)
     }
 
     /// <summary>Lower directories, topmost first.</summary>
-    internal static ImmutableArray<string> Directories(ImmutableArray<Piece> topFirst, Func<IEnumerable<EntryPath>, string> makeBase)
+    /// <param name="topFirst">All pieces.</param>
+    /// <param name="parentsOf">Makes a directory that holds the parents of an unpacked layer's whiteouts. It comes below that layer: overlay hides whiteouts from
+    /// listings only where a directory exists in more than one layer, and what lies further below may be none.</param>
+    internal static ImmutableArray<string> Directories(ImmutableArray<Piece> topFirst, Func<StoredLayer, string> parentsOf)
     {
         // Overlay does not look at the root's own opaque mark; what it hides is left out.
         int hider = topFirst.Select(p => p.HidesAll).ToList().IndexOf(true);
@@ -56,17 +59,17 @@ internal sealed class HybridStack(CacheDirectory cache)
             directories.AddRange(pieces[i].Mask is { } mask ? [mask] : []);
             directories.Add(pieces[i].Tree);
             directories.AddRange(pieces[i].Hide is { } hide && !bottom ? [hide] : []);
+            directories.AddRange(pieces[i].Stored is { Index.Whiteouts.Length: > 0 } stored ? [parentsOf(stored)] : []);
         }
 
-        EntryPath[] parents = [.. pieces.Where(p => p.Stored is not null).SelectMany(p => p.Stored!.Index.Whiteouts).Select(w => w.Parent)];
-        return parents.Length == 0 ? [.. directories] : [.. directories, makeBase(parents)];
+        return [.. directories];
     }
 
     internal static Piece Of(StoredLayer layer) => new(layer.Tree)
     {
         Stored = layer,
         HidesAll = layer.Index.Opaques.Contains(EntryPath.Root),
-        Claims = [.. layer.Index.Implied.Concat(layer.Index.Whiteouts.Select(w => w.Parent)).Where(p => !p.IsRoot).Select(p => p.Latin1).Distinct()],
+        Claims = [.. layer.Index.Implied.Where(p => !p.IsRoot).Select(p => p.Latin1)],
         Fault = layer.Index.OverlayReady ? null : $"layer {layer.DiffId} has removals or links that overlay cannot express on this file system",
     };
 
@@ -77,14 +80,14 @@ internal sealed class HybridStack(CacheDirectory cache)
         Hide = index.Whiteouts.IsEmpty && index.Opaques.All(o => o.Length == 0) ? null : LayerShims.Hide(cache, part),
         HidesAll = index.Opaques.Contains(""),
 
-        // Whether the archive named these directories is not known. In practice the question arises in the root only: lib and the like as links.
+        // Whether the archive named these directories is not known. In practice the question arises in the root only, where lib and the like are links.
         Claims = index.RootDirectories,
     };
 
     private static string? Contradicts(Piece upper, Piece lower, string claim, string place)
     {
         string[] words = place.Split(' ');
-        if (words[0] == PlaceCheck.Other)
+        if (words[0] == PlaceCheck.Link || (words[0] == PlaceCheck.Other && upper.Stored is not null))
         {
             return $"'{EntryPath.ForPeople(Encoding.Latin1.GetBytes(claim))}' is a directory in one layer and something else in a lower one";
         }

@@ -80,15 +80,11 @@ internal sealed class LayerShims(CacheDirectory cache)
         return $"{final}/mask";
     }
 
-    /// <summary>
-    /// The lowest directory of a stack: the parents of the whiteouts of unpacked layers. Overlay hides whiteouts from listings only in directories that exist in
-    /// more than one layer.
-    /// </summary>
-    internal string MakeBase(IEnumerable<EntryPath> parents)
+    /// <summary>A directory with the parents of a layer's whiteouts and nothing else.</summary>
+    internal string MakeParents(StoredLayer layer)
     {
-        EntryPath[] all = [.. parents.Distinct().Order()];
-        Digest name = Digest.Of(Encoding.UTF8.GetBytes(string.Join('\0', all.Select(p => p.Latin1))));
-        string path = $"{cache.Path}/cvmfs/base-{name.Hex}";
+        EntryPath[] all = [.. layer.Index.Whiteouts.Select(w => w.Parent).Distinct().Order()];
+        string path = $"{cache.Path}/cvmfs/parents-{layer.DiffId.Hex}";
         Directory.CreateDirectory(path);
         using SafeFileHandle root = At.OpenDirectory(path);
         using var walker = new TreeWalker(root);
@@ -125,8 +121,12 @@ internal sealed class LayerShims(CacheDirectory cache)
         Directory.CreateDirectory(path);
         using SafeFileHandle root = At.OpenDirectory(path);
         using var walker = new TreeWalker(root);
+        EntryPath[] whiteouts = [.. index.Whiteouts.Select(EntryPath.FromLatin1)];
         HashSet<EntryPath> opaques = [.. index.Opaques.Select(EntryPath.FromLatin1)];
-        foreach (EntryPath whiteout in index.Whiteouts.Select(EntryPath.FromLatin1).Where(w => !IsBelowAny(w, opaques)))
+
+        // A directory that the layer removes below itself and has itself, with removals in it: it is opaque.
+        opaques.UnionWith([.. whiteouts.Where(w => whiteouts.Any(other => other.IsBelow(w)) || opaques.Any(other => other.IsBelow(w)))]);
+        foreach (EntryPath whiteout in whiteouts.Where(w => !opaques.Contains(w) && !IsBelowAny(w, opaques)))
         {
             SafeFileHandle parent = walker.Open(whiteout.Parent, create: true)!;
             int errno = At.MakeNode(parent, whiteout.Name, Libc.S_IFCHR);

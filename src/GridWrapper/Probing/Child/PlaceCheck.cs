@@ -7,6 +7,9 @@ namespace GridWrapper.Probing;
 internal static class PlaceCheck
 {
     internal const string Nothing = "nothing";
+    internal const string Link = "link";
+
+    /// <summary>Neither directory nor symbolic link.</summary>
     internal const string Other = "other";
 
     /// <summary>Followed by the permission bits in octal.</summary>
@@ -35,7 +38,7 @@ internal static class PlaceCheck
         }
     }
 
-    /// <summary>One path; nothing, other, or directory and its mode.</summary>
+    /// <summary>One path: nothing, link, other, or directory and its mode.</summary>
     internal static string Look(SafeFileHandle root, string path)
     {
         SafeFileHandle at = root;
@@ -53,7 +56,9 @@ internal static class PlaceCheck
 
                 if (errno != 0)
                 {
-                    return errno is Errno.ENOENT ? Nothing : errno is Errno.ENOTDIR or Errno.ELOOP ? Other : throw new LinuxException("openat", component, errno);
+                    return errno is Errno.ENOENT ? Nothing
+                        : errno is Errno.ENOTDIR or Errno.ELOOP ? At.Stat(at, name, out FileStat stat) == 0 && stat.IsSymlink ? Link : Other
+                        : throw new LinuxException("openat", component, errno);
                 }
 
                 if (at != root)
@@ -64,8 +69,8 @@ internal static class PlaceCheck
                 at = below!;
             }
 
-            int error = At.Stat(at, [], out FileStat stat);
-            return error == 0 ? Describe(stat) : throw new LinuxException("statx", path, error);
+            int error = At.Stat(at, [], out FileStat found);
+            return error == 0 ? Describe(found) : throw new LinuxException("statx", path, error);
         }
         finally
         {
