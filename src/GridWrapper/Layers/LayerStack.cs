@@ -42,8 +42,24 @@ internal static class LayerStack
         }
 
         MakeBase(cache.StackBase(config), layers);
-        return ([.. layers.Select(layer => layer.Tree), cache.StackBase(config)], "");
+        List<string> directories = [];
+        for (int i = 0; i < layers.Length; i++)
+        {
+            directories.Add(layers[i].Tree);
+            if (IsCutOff(layers[i], layers[(i + 1)..]))
+            {
+                string own = $"{cache.StackBase(config)}-{layers[i].DiffId.Hex}";
+                MakeBase(own, [layers[i]]);
+                directories.Add(own);
+            }
+        }
+
+        return directories.Count <= MaxLayers ? ([.. directories, cache.StackBase(config)], "") : ([], $"{directories.Count} directories are more than the kernel stacks");
     }
+
+    /// <summary>A layer between this one and the base makes a directory opaque above a whiteout's parent, so that the base does not count there.</summary>
+    private static bool IsCutOff(StoredLayer layer, ImmutableArray<StoredLayer> below) =>
+        layer.Index.Whiteouts.Any(whiteout => below.Any(lower => lower.Index.Opaques.Any(opaque => whiteout.Parent.IsBelow(opaque))));
 
     private static string? FindCorner(StoredLayer layer, ImmutableArray<StoredLayer> below)
     {

@@ -27,6 +27,8 @@ internal readonly record struct FileStat
 
     public bool IsCharacterDevice => (Mode & Libc.S_IFMT) == Libc.S_IFCHR;
 
+    public bool IsBlockDevice => (Mode & Libc.S_IFMT) == 0x6000;
+
     /// <summary>The twelve permission bits.</summary>
     public uint Permissions => Mode & 0xFFF;
 }

@@ -19,6 +19,9 @@ internal sealed record ImageFacts
     /// <summary>The flattened tree in a CVMFS image repository.</summary>
     public Fact<CvmfsImage> Cvmfs { get; init; } = new Fact<CvmfsImage>.Unknown("not asked");
 
+    /// <summary>Its layers in CVMFS image repositories.</summary>
+    public Fact<CvmfsLayers> CvmfsLayers { get; init; } = new Fact<CvmfsLayers>.Unknown("not asked");
+
     /// <summary>What a path reference is: "directory", "sif", "squashfs".</summary>
     public Fact<PathImage> AtPath { get; init; } = new Fact<PathImage>.Unknown("not asked");
 

@@ -42,7 +42,8 @@ internal static class ResultDocument
         ResolvedImage? resolved = facts.Resolved.IsKnown(out ResolvedImage known) ? known : null;
         CvmfsImage? cvmfs = facts.Cvmfs.IsKnown(out CvmfsImage found) ? found : null;
         bool fromCvmfs = (rootfs?.Strategy ?? plan.Chosen?.Strategy) == "cvmfs-flat";
-        Digest? config = fromCvmfs ? cvmfs?.ConfigDigest : resolved?.Manifest.Config.Digest;
+        Digest? remembered = facts.CvmfsLayers.IsKnown(out CvmfsLayers layers) && (rootfs?.Strategy ?? plan.Chosen?.Strategy) == CvmfsLayersStrategy.StrategyName ? layers.ConfigDigest : null;
+        Digest? config = fromCvmfs ? cvmfs?.ConfigDigest : resolved?.Manifest.Config.Digest ?? remembered;
         return new JObject
         {
             ["reference"] = facts.Reference.ToString(),
@@ -51,9 +52,19 @@ internal static class ResultDocument
             ["configDigest"] = config?.ToString(),
             ["platform"] = (resolved?.Config.Platform ?? rootfs?.Config?.Platform)?.ToString(),
             ["verified"] = Verified(fromCvmfs, cvmfs, resolved),
-            ["layers"] = new JArray((rootfs?.Layers ?? []).Select(l =>
-                new JObject { ["digest"] = l.Digest.ToString(), ["sizeBytes"] = l.SizeBytes, ["source"] = l.Source })),
+            ["layers"] = new JArray((rootfs?.Layers ?? []).Select(Layer)),
         };
+    }
+
+    private static JObject Layer(LayerOrigin layer)
+    {
+        JObject json = new() { ["digest"] = layer.Digest.ToString(), ["sizeBytes"] = layer.SizeBytes, ["source"] = layer.Source };
+        if (layer.Unreadable > 0)
+        {
+            json["unreadable"] = layer.Unreadable;
+        }
+
+        return json;
     }
 
     internal static JObject Plan(RunPlan plan) => new()

@@ -4,6 +4,7 @@ using GridWrapper.Layers;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
 using GridWrapper.Registries;
+using GridWrapper.Strategies;
 
 namespace GridWrapper.Running;
 
@@ -32,12 +33,14 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         HostFacts host = WithCvmfsRoot(await parts.HostProbe.ProbeAsync(Wanted(reference), ct)) with { Runtimes = NotLookedFor };
         double probe = time.GetElapsedTime(began).TotalSeconds;
         (Fact<ResolvedImage> resolved, Failure? failure) = await resolving;
+        Fact<CvmfsImage> flat = await FindOnCvmfsAsync(reference, resolved, host, ct);
         ImageFacts image = new()
         {
             Reference = reference,
             Resolved = resolved,
             ResolveFailure = failure,
-            Cvmfs = await FindOnCvmfsAsync(reference, resolved, host, ct),
+            Cvmfs = flat,
+            CvmfsLayers = await FindLayersAsync(reference, resolved, host, everything ? null : flat, ct),
             AtPath = reference is ImageReference.AtPath path ? await new PathProbe(parts.Children).FindAsync(path.Path, Settings.Site.Cvmfs, ct) : new Fact<PathImage>.Unknown("not a path"),
             CachedLayers = resolved.IsKnown(out ResolvedImage known) ? LayerStore.FindCached(new CacheDirectory(Settings.CacheDirectory), known.Config.DiffIds) : [],
         };
@@ -112,7 +115,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         return reference switch
         {
             ImageReference.AtPath path => request with { CvmfsRepositories = RepositoryOf(path.Path) },
-            ImageReference.InRegistry => request with { Space = Space, Zstd = true, CvmfsRepositories = Settings.Site.Strategies.Contains("cvmfs-flat") ? Repositories : [.. Settings.Site.Cvmfs.Repositories] },
+            ImageReference.InRegistry => request with { Space = Space, Zstd = true, CvmfsRepositories = Settings.Site.Strategies.Any(s => s.StartsWith("cvmfs-", StringComparison.Ordinal)) ? Repositories : [.. Settings.Site.Cvmfs.Repositories] },
             _ => request with { Space = Space, Zstd = true, CvmfsRepositories = Settings.Site.Cvmfs.Repositories.IsEmpty ? null : Settings.Site.Cvmfs.Repositories },
         };
     }
@@ -196,5 +199,20 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
 
         Platform platform = new("linux", host.Node.Architecture);
         return await new CvmfsImageProbe(parts.Children).FindAsync(inRegistry, resolved, facts, new ImageSearch(Settings.Site, platform), ct);
+    }
+
+    /// <param name="flat">The flattened tree: where it serves, the layers are not looked for. Null = look in any case.</param>
+    private async Task<Fact<CvmfsLayers>> FindLayersAsync(
+        ImageReference reference, Fact<ResolvedImage> resolved, HostFacts host, Fact<CvmfsImage>? flat, CancellationToken ct)
+    {
+        if (reference is not ImageReference.InRegistry inRegistry || !Settings.Site.Strategies.Contains(CvmfsLayersStrategy.StrategyName) || !host.Cvmfs.IsKnown(out CvmfsFacts facts))
+        {
+            return new Fact<CvmfsLayers>.Unknown(reference is ImageReference.InRegistry ? "CVMFS could not be looked at: " + host.Cvmfs.Why : "not an image of a registry");
+        }
+
+        bool served = flat is not null && flat.IsKnown(out CvmfsImage tree) && tree.Verification != Verification.Stale && Settings.ForcedStrategy is null or "cvmfs-flat";
+        return served
+            ? new Fact<CvmfsLayers>.Unknown(CvmfsLayersStrategy.NotLookedFor)
+            : await new CvmfsLayerProbe(parts.Children).FindAsync(inRegistry, resolved, facts, new ImageSearch(Settings.Site, new Platform("linux", host.Node.Architecture)), ct);
     }
 }

@@ -9,7 +9,7 @@ internal static class LayerCost
 {
     /// <summary>A HEP release image: 800 MB compressed, 2.8 GB in 120,000 files unpacked.</summary>
     private const double UnpackedPerCompressed = 3.5;
-    private const double CompressedBytesPerFile = 6_700;
+    internal const double CompressedBytesPerFile = 6_700;
 
     /// <summary>One core receiving, verifying and unpacking.</summary>
     private const double BytesPerSecond = 50e6;
@@ -33,10 +33,19 @@ internal static class LayerCost
         return new Cost(fromNetwork ? bytes : 0, requests, (long)(files + links), seconds);
     }
 
-    /// <summary>A refusal if the cache's file system cannot hold what is missing; null if it can, or if its space is not known.</summary>
-    internal static Verdict.Refused? NoSpace(PlanInput input, ResolvedImage image)
+    /// <summary>Blobs from the registry, unpacked.</summary>
+    internal static Cost OfFetching(ImmutableArray<Descriptor> missing)
     {
-        double needed = Missing(input, image).Sum(layer => layer.SizeBytes) * UnpackedPerCompressed;
+        long bytes = missing.Sum(layer => layer.SizeBytes);
+        double files = bytes / CompressedBytesPerFile;
+        int requests = missing.Length > 0 ? missing.Length + 1 : 0;
+        return new Cost(bytes, requests, (long)files, (bytes / BytesPerSecond) + (requests * SecondsPerRequest) + (files * SecondsPerFile));
+    }
+
+    /// <summary>A refusal if the cache's file system cannot hold what is missing; null if it can, or if its space is not known.</summary>
+    internal static Verdict.Refused? NoSpace(PlanInput input, ImmutableArray<Descriptor> missing)
+    {
+        double needed = missing.Sum(layer => layer.SizeBytes) * UnpackedPerCompressed;
         SpaceFacts? space = input.Host.Space.FirstOrDefault(s => s.Purpose == "cache");
         return space is null || needed <= space.FreeBytes
             ? null

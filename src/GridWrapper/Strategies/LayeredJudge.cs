@@ -22,7 +22,15 @@ internal static class LayeredJudge
             return Refused($"layer {foreign.Digest} is a foreign layer, kept outside of registries; such images are not supported", Blame.Image, PilotError.ContainerImageMountFailure);
         }
 
-        bool zstd = image.Manifest.Layers.Any(layer => layer.MediaType is MediaTypes.OciLayerZstd or MediaTypes.DockerLayerZstd);
+        return RefuseMissing(input, image.Manifest.Layers, form, LayerCost.Missing(input, image));
+    }
+
+    /// <summary>What refuses fetching and stacking these layers on this node.</summary>
+    internal static Verdict.Refused? RefuseMissing(PlanInput input, ImmutableArray<Descriptor> missing, RootfsForm form) => RefuseMissing(input, missing, form, missing);
+
+    private static Verdict.Refused? RefuseMissing(PlanInput input, ImmutableArray<Descriptor> layers, RootfsForm form, ImmutableArray<Descriptor> missing)
+    {
+        bool zstd = layers.Any(layer => layer.MediaType is MediaTypes.OciLayerZstd or MediaTypes.DockerLayerZstd);
         if (zstd && input.Host.Zstd is Fact<string>.Absent absent)
         {
             return Refused($"the image has zstd layers and this node has no libzstd.so.1 ({absent.Reason})", Blame.Site, PilotError.ContainerGeneralFailure) with { Retryable = true };
@@ -34,7 +42,7 @@ internal static class LayeredJudge
             return Refused($"overlay with userxattr does not work here ({step.Detail}), so the removals of layers would be lost", Blame.Site, PilotError.ContainerGeneralFailure) with { Errno = step.Errno, Retryable = true };
         }
 
-        return LayerCost.NoSpace(input, image);
+        return LayerCost.NoSpace(input, missing);
     }
 
     private static Verdict.Refused Unresolved(ImageFacts image) => image.ResolveFailure is { } failure

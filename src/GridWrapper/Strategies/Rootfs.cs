@@ -30,7 +30,11 @@ internal sealed record Rootfs
 /// <summary>Origin of one layer.</summary>
 /// <param name="Digest">Digest of the blob as the manifest names it.</param>
 /// <param name="Source">"cvmfs", "cache", "registry" or "local".</param>
-internal sealed record LayerOrigin(Digest Digest, long SizeBytes, string Source);
+internal sealed record LayerOrigin(Digest Digest, long SizeBytes, string Source)
+{
+    /// <summary>Entries of a layer used in CVMFS that this user cannot read there.</summary>
+    public int Unreadable { get; init; }
+}
 
 /// <summary>What moved while materialising.</summary>
 internal sealed record TransferCounts

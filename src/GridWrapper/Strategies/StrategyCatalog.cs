@@ -7,7 +7,7 @@ namespace GridWrapper.Strategies;
 internal static class StrategyCatalog
 {
     /// <summary>As `--strategy` takes them.</summary>
-    internal static readonly ImmutableArray<string> Names = ["directory", "cvmfs-flat", "local", "registry"];
+    internal static readonly ImmutableArray<string> Names = ["directory", "cvmfs-flat", "cvmfs-layers", "local", "registry"];
 
     internal static ImmutableArray<IRootfsStrategy> Create(RegistryClientFactory clients, IProbeChildren children, TimeProvider clock)
     {
@@ -16,6 +16,7 @@ internal static class StrategyCatalog
         [
             new DirectoryStrategy(),
             new CvmfsFlatStrategy(children),
+            new CvmfsLayersStrategy(clients, children, clock),
             new LocalStrategy(assembly),
             new RegistryStrategy(clients, assembly),
         ];

@@ -12,6 +12,21 @@ internal static class ProbeKind
     /// <summary>TREE: does this tree still open and read?</summary>
     internal const string Tree = "cvmfs-tree";
 
+    /// <summary>BASE CHAINS(0|1) BLOB-HEX…: which of these layers are there, and which chain of them?</summary>
+    internal const string Layers = "cvmfs-layers";
+
+    /// <summary>ENTRIES SECONDS LAYERFS…: what would an overlay mount misunderstand in each of these layers?</summary>
+    internal const string Markers = "cvmfs-markers";
+
+    /// <summary>COUNT TREE… PATH…: what are these paths in each of so many trees?</summary>
+    internal const string Places = "cvmfs-places";
+
+    /// <summary>BASE NAME…: the manifest that the repository remembers under one of these names.</summary>
+    internal const string Manifest = "cvmfs-manifest";
+
+    /// <summary>BASE IMAGE-ID: the image's configuration, where the repository keeps it.</summary>
+    internal const string Configuration = "cvmfs-config";
+
     /// <summary>PATH ROOT: directory, SIF or squashfs?</summary>
     internal const string Path = "path-kind";
 

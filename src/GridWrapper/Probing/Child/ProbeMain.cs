@@ -43,6 +43,22 @@ internal static class ProbeMain
             case (ProbeKind.Tree, 1):
                 TreeCheck.Run(arguments[0], output);
                 break;
+            case (ProbeKind.Layers, >= 2):
+                LayerCheck.Run(arguments[0], arguments[1] == "1", arguments[2..], output);
+                break;
+            case (ProbeKind.Markers, >= 3):
+                MarkerWalk.Run(arguments[2..], MarkerWalk.Limits.Parse(arguments[0], arguments[1]), output);
+                break;
+            case (ProbeKind.Places, >= 2):
+                int trees = int.Parse(arguments[0], CultureInfo.InvariantCulture);
+                PlaceCheck.Run(arguments[1..(trees + 1)], arguments[(trees + 1)..], output);
+                break;
+            case (ProbeKind.Manifest, >= 1):
+                MetadataCheck.Manifest(arguments[0], arguments[1..], output);
+                break;
+            case (ProbeKind.Configuration, 2):
+                MetadataCheck.Configuration(arguments[0], arguments[1], output);
+                break;
             case (ProbeKind.Path, 2):
                 PathCheck.Run(arguments[0], arguments[1], output);
                 break;

@@ -23,6 +23,13 @@ internal abstract class ProbeOutput
 
     internal abstract void Say(string key, string value);
 
+    /// <summary>For the records of one of several subjects: its number and a dot before every key but that of a step.</summary>
+    internal sealed class Numbered(ProbeOutput output, int number) : ProbeOutput
+    {
+        internal override void Say(string key, string value) =>
+            output.Say(key == StepKey ? key : string.Create(CultureInfo.InvariantCulture, $"{number}.{key}"), value);
+    }
+
     /// <summary>Writes to a pipe.</summary>
     internal sealed class ToDescriptor(int fd) : ProbeOutput
     {

@@ -1,0 +1,118 @@
+using GridWrapper.Diagnostics;
+using GridWrapper.Images;
+using GridWrapper.Layers;
+using GridWrapper.Planning;
+using GridWrapper.Probing;
+using GridWrapper.Registries;
+
+namespace GridWrapper.Strategies;
+
+/// <summary>
+/// An overlay of the image's layers, each from where it is nearest: the node's cache, CVMFS in place, the registry. Only what none of the first two has is fetched.
+/// </summary>
+internal sealed class CvmfsLayersStrategy(RegistryClientFactory clients, IProbeChildren children, TimeProvider clock) : IRootfsStrategy
+{
+    internal const string StrategyName = "cvmfs-layers";
+
+    public string Name => StrategyName;
+
+    public Verdict Judge(PlanInput input, RootfsForm form)
+    {
+        if (input.Image.Reference is not ImageReference.InRegistry)
+        {
+            return Verdict.DoesNotApply("only images named by a registry reference are looked for in CVMFS");
+        }
+
+        if (!input.Image.CvmfsLayers.IsKnown(out CvmfsLayers facts))
+        {
+            return Refuse(input.Image.CvmfsLayers.Why, input.Image.CvmfsLayers is Fact<CvmfsLayers>.Unknown) with { NotApplicable = input.Image.CvmfsLayers.Why == NotLookedFor };
+        }
+
+        ImmutableArray<HybridPart> parts = HybridParts.Choose(facts, input.Image.CachedLayers);
+        if (!HybridParts.UseCvmfs(parts))
+        {
+            return Verdict.DoesNotApply("all layers are in the cache");
+        }
+
+        return RefusedByPolicy(input, facts, parts) ?? RefusedByNode(input, facts, parts, form) ?? (Verdict)Verdict.Yes(HybridCost.Of(facts, parts), Sources(parts));
+    }
+
+    /// <summary>Said of an image whose flattened tree is used instead.</summary>
+    internal const string NotLookedFor = "not looked for, since the flattened tree of the image is there";
+
+    public Rootfs Predict(PlanInput input, RootfsForm form)
+    {
+        CvmfsLayers facts = Facts(input);
+        ImmutableArray<HybridPart> parts = HybridParts.Choose(facts, input.Image.CachedLayers);
+        return new HybridAssembly(Context(input, null)).Predict(facts, parts) with { Strategy = Name };
+    }
+
+    public async Task<Rootfs> MaterialiseAsync(PlanInput input, RootfsForm form, CancellationToken ct)
+    {
+        CvmfsLayers facts = Facts(input);
+        using RegistryClient client = clients.Create(input.Site);
+        bool registry = facts.Verification == Verification.Verified;
+        IBlobSource? blobs = registry ? new RegistryBlobs(client, (ImageReference.InRegistry)input.Image.Reference) : null;
+        Rootfs made = await new HybridAssembly(Context(input, blobs)).MakeAsync(facts, ct);
+        return made with { Strategy = Name, Transfer = made.Transfer with { BytesFetched = client.Counter.Bytes, Requests = client.Counter.Requests } };
+    }
+
+    private HybridAssembly.Context Context(PlanInput input, IBlobSource? blobs) =>
+        new(new CacheDirectory(input.CacheDirectory), children, input.Site.Cvmfs, clock) { Blobs = blobs };
+
+    private static CvmfsLayers Facts(PlanInput input) =>
+        input.Image.CvmfsLayers.IsKnown(out CvmfsLayers facts) ? facts : throw new InvalidOperationException("called without a usable verdict");
+
+    private static Verdict.Refused? RefusedByPolicy(PlanInput input, CvmfsLayers facts, ImmutableArray<HybridPart> parts)
+    {
+        if (facts.Verification == Verification.Unverified && input.Site.Cvmfs.UnverifiedImages != "accept")
+        {
+            return Refuse($"the layers in CVMFS could not be compared with the registry ({input.Image.Resolved.Why}), and the profile refuses unverified images (cvmfs.unverifiedImages)", retryable: true) with { Blame = Blame.Registry };
+        }
+
+        HashSet<string> used = [.. parts.OfType<HybridPart.InCvmfs>().Select(p => p.Layer.Repository), .. parts.OfType<HybridPart.Chain>().Select(p => p.Layers.Repository)];
+        CvmfsRepositoryFacts? copy = input.Host.Cvmfs.IsKnown(out CvmfsFacts cvmfs)
+            ? cvmfs.Repositories.FirstOrDefault(r => r.State == CvmfsState.Copy && used.Contains(r.Name))
+            : null;
+        return copy is not null && input.Site.Cvmfs.Copies != "accept"
+            ? Refuse($"{copy.Name} is no CVMFS mount ({copy.Detail}), and the profile refuses copies (cvmfs.copies)", retryable: false)
+            : null;
+    }
+
+    private static Verdict.Refused? RefusedByNode(PlanInput input, CvmfsLayers facts, ImmutableArray<HybridPart> parts, RootfsForm form)
+    {
+        if (form != RootfsForm.Stack)
+        {
+            return Refuse("layers of CVMFS can only be stacked, and this launcher takes one whole tree", retryable: false);
+        }
+
+        ImmutableArray<Descriptor> missing = HybridParts.Missing(parts);
+        if (missing.Length > 0 && facts.Verification == Verification.Unverified)
+        {
+            return Refuse($"{missing.Length} of {facts.Layers.Length} layers are not in CVMFS, and the registry does not answer: {input.Image.Resolved.Why}", retryable: true) with { Blame = Blame.Registry };
+        }
+
+        return LayeredJudge.RefuseMissing(input, missing, form);
+    }
+
+    private static string Sources(ImmutableArray<HybridPart> parts)
+    {
+        List<string> texts = [];
+        void Add(int count, string text)
+        {
+            if (count > 0)
+            {
+                texts.Add(string.Create(CultureInfo.InvariantCulture, $"{count} {text}"));
+            }
+        }
+
+        Add(parts.OfType<HybridPart.Chain>().Sum(c => c.Layers.Count), "layers as one chain in CVMFS");
+        Add(parts.Count(p => p is HybridPart.InCvmfs), "layers in CVMFS");
+        Add(parts.Count(p => p is HybridPart.Stored { Cached: true }), "in the cache");
+        Add(parts.Count(p => p is HybridPart.Stored { Cached: false }), "to be pulled");
+        return string.Join(", ", texts);
+    }
+
+    private static Verdict.Refused Refuse(string reason, bool retryable) =>
+        new() { Reason = reason, Blame = Blame.Cvmfs, PilotErrorCode = PilotError.ImageNotFound, Retryable = retryable };
+}

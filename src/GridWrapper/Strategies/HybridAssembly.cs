@@ -1,0 +1,238 @@
+using GridWrapper.Images;
+using GridWrapper.Layers;
+using GridWrapper.Linux;
+using GridWrapper.Probing;
+using GridWrapper.Sites;
+using NLog;
+
+namespace GridWrapper.Strategies;
+
+/// <summary>Puts a root filesystem together from layers of CVMFS, of the node's cache and of the registry.</summary>
+internal sealed class HybridAssembly(HybridAssembly.Context context)
+{
+    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+
+    private readonly LayerShims _shims = new(context.Cache);
+    private readonly HybridStack _stack = new(context.Cache);
+    private readonly HashSet<Digest> _fetched = [];
+
+    /// <summary>Pure. Layers of CVMFS that nobody has walked yet are shown without the directories that correct their removals.</summary>
+    internal Rootfs Predict(CvmfsLayers facts, ImmutableArray<HybridPart> parts)
+    {
+        ImmutableArray<LayerOrigin> origins = HybridParts.Origins(facts, parts, ImmutableDictionary<Digest, int>.Empty);
+        return new Rootfs
+        {
+            Strategy = "",
+            LowerDirectories = [.. parts.Reverse().SelectMany(Predicted)],
+            UserXattr = true,
+            Config = facts.Config,
+            Layers = origins,
+            Transfer = HybridParts.Saved(origins),
+        };
+    }
+
+    internal async Task<Rootfs> MakeAsync(CvmfsLayers facts, CancellationToken ct)
+    {
+        try
+        {
+            context.Cache.Prepare();
+            return await TryAsync(facts, ct);
+        }
+        catch (LinuxException e)
+        {
+            throw HybridFault.Storage(context.Cache.Path, e);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw HybridFault.Storage(context.Cache.Path, e);
+        }
+    }
+
+    /// <summary>A layer of CVMFS that turns out to be unusable is left out, and the sources are chosen again; each round leaves out at least one.</summary>
+    private async Task<Rootfs> TryAsync(CvmfsLayers facts, CancellationToken ct)
+    {
+        while (true)
+        {
+            ImmutableHashSet<Digest> cached = LayerStore.FindCached(context.Cache, facts.Config.DiffIds);
+            ImmutableArray<HybridPart> parts = HybridParts.Choose(facts, cached);
+            LayerWalks.Found walks = await new LayerWalks(_shims, context.Children, context.Policy).FindAsync([.. parts.OfType<HybridPart.InCvmfs>()], ct);
+            AddUnreadable(facts, walks);
+            if (walks.Faults.Count > 0)
+            {
+                facts = Without(facts, walks.Faults);
+                continue;
+            }
+
+            ImmutableArray<HybridStack.Piece> pieces = await PiecesAsync(facts, parts, walks, ct);
+            (CvmfsLayers Less, ImmutableArray<HybridStack.Piece> Pieces) settled = await SettleAsync(facts, pieces, ct);
+            if (settled.Less != facts)
+            {
+                facts = settled.Less;
+                continue;
+            }
+
+            return Describe(facts, parts, walks, settled.Pieces);
+        }
+    }
+
+    private static CvmfsLayers Without(CvmfsLayers facts, Dictionary<Digest, string> faults)
+    {
+        foreach ((Digest blob, string fault) in faults)
+        {
+            Log.Info("Layer {Blob} is not taken from CVMFS: {Fault}", blob, fault);
+        }
+
+        return facts with { Found = facts.Found.RemoveRange(faults.Keys), Notes = facts.Notes.AddRange(faults.Select(f => $"layer {f.Key.Hex[..12]}: {f.Value}")) };
+    }
+
+    /// <summary>A layer whose unreadable entries the image's own command or directory needs is as good as unusable.</summary>
+    private static void AddUnreadable(CvmfsLayers facts, LayerWalks.Found walks)
+    {
+        string[] needed = [.. facts.Config.Entrypoint.Take(1).Concat(facts.Config.Cmd.Take(1)).Append(facts.Config.WorkingDir).Where(p => p.StartsWith('/')).Select(p => p.TrimStart('/'))];
+        foreach ((Digest blob, CvmfsLayerIndex index) in walks.Indexes)
+        {
+            string? unreadable = index.UnreadablePaths.FirstOrDefault(u => needed.Any(n => n.Length > 0 && (n == u || n.StartsWith(u + "/", StringComparison.Ordinal))));
+            if (unreadable is not null)
+            {
+                walks.Faults[blob] = $"/{EntryPath.ForPeople(Encoding.Latin1.GetBytes(unreadable))} cannot be read there, and the image's command needs it";
+            }
+        }
+    }
+
+    private async Task<ImmutableArray<HybridStack.Piece>> PiecesAsync(CvmfsLayers facts, ImmutableArray<HybridPart> parts, LayerWalks.Found walks, CancellationToken ct)
+    {
+        List<HybridStack.Piece> pieces = [];
+        var store = new LayerStore(context.Cache, context.Clock);
+        foreach (HybridPart part in parts)
+        {
+            switch (part)
+            {
+                case HybridPart.Stored stored:
+                    pieces.Add(HybridStack.Of(await EnsureAsync(facts, store, stored, ct)));
+                    break;
+                case HybridPart.InCvmfs layer:
+                    pieces.Add(_stack.Of(layer, walks.Indexes[layer.Blob.Digest]));
+                    break;
+                case HybridPart.Chain chain:
+                    pieces.Add(new HybridStack.Piece(chain.Layers.Tree));
+                    break;
+            }
+        }
+
+        pieces.Reverse();
+        return [.. pieces];
+    }
+
+    private async Task<StoredLayer> EnsureAsync(CvmfsLayers facts, LayerStore store, HybridPart.Stored part, CancellationToken ct)
+    {
+        if (part.DiffId == default || (context.Blobs is null && !part.Cached))
+        {
+            throw HybridFault.NothingToPullWith(facts.Notes);
+        }
+
+        StoredLayer layer = await store.EnsureAsync(part.Blob, part.DiffId, context.Blobs ?? new NoBlobs(facts.Notes), ct);
+        if (!layer.WasCached)
+        {
+            _fetched.Add(part.DiffId);
+        }
+
+        return layer;
+    }
+
+    /// <summary>Looks at the trees of CVMFS once more, all in one child, for what decides the stacking; then for corners. Facts that were changed mean another round.</summary>
+    private async Task<(CvmfsLayers Less, ImmutableArray<HybridStack.Piece> Pieces)> SettleAsync(CvmfsLayers facts, ImmutableArray<HybridStack.Piece> pieces, CancellationToken ct)
+    {
+        ImmutableArray<string> claims = HybridStack.Claims(pieces);
+        Dictionary<(string Tree, string Path), string> places = [];
+        foreach (IGrouping<string, HybridStack.Piece> group in pieces.Where(p => p.Stored is null).GroupBy(p => CvmfsPath.RepositoryOf(p.Tree, context.Policy.Root) ?? ""))
+        {
+            HybridStack.Piece[] asked = [.. group];
+            ProbeReply reply = await AskAsync(group.Key, [.. asked.Select(p => p.Tree)], claims, ct);
+            for (int t = 0; t < asked.Length; t++)
+            {
+                string number = t.ToString(CultureInfo.InvariantCulture);
+                if (reply[$"{number}.0"].Length == 0)
+                {
+                    return (Without(facts, asked[t], reply[number + ".errno"] is { Length: > 0 } errno ? errno : reply.Trouble), pieces);
+                }
+
+                for (int p = 0; p < claims.Length; p++)
+                {
+                    places[(asked[t].Tree, claims[p])] = reply[string.Create(CultureInfo.InvariantCulture, $"{t}.{p}")];
+                }
+            }
+        }
+
+        pieces = [.. pieces.Select(p => p.Stored is null && p.Cvmfs is null ? p with { Mask = MaskOfChain(p.Tree, places[(p.Tree, "")]) } : p)];
+        string? fault = pieces.Select(p => p.Fault).FirstOrDefault(f => f is not null);
+        return (fault, HybridStack.FindCorner(pieces, places)) switch
+        {
+            (null, null) => (facts, pieces),
+            (null, { Piece.Cvmfs: { } part } corner) => (Without(facts, new Dictionary<Digest, string> { [part.Blob.Digest] = corner.Reason }), pieces),
+            (null, { } corner) => throw HybridFault.CannotStack(corner.Reason),
+            _ => throw HybridFault.CannotStack(fault!),
+        };
+    }
+
+    private static CvmfsLayers Without(CvmfsLayers facts, HybridStack.Piece piece, string fault) => piece.Cvmfs is { } part
+        ? Without(facts, new Dictionary<Digest, string> { [part.Blob.Digest] = fault })
+        : facts with { Chain = null, Notes = facts.Notes.Add($"the chain of {facts.Chain?.Count} layers: {fault}") };
+
+    private string MaskOfChain(string tree, string place)
+    {
+        uint permissions = place.Split(' ') is [PlaceCheck.Directory, var mode] ? Convert.ToUInt32(mode, 8) : 0x1ED;
+        return _shims.MaskOfChain(Digest.Parse("sha256:" + Path.GetFileName(tree)), permissions);
+    }
+
+    private Task<ProbeReply> AskAsync(string repository, string[] trees, ImmutableArray<string> claims, CancellationToken ct)
+    {
+        TimeSpan deadline = TimeSpan.FromSeconds(context.Policy.StepSeconds);
+        return context.Children.AskAsync(
+            new ProbeQuestion
+            {
+                Kind = ProbeKind.Places,
+                Arguments = [trees.Length.ToString(CultureInfo.InvariantCulture), .. trees, .. claims],
+                FirstDeadline = deadline,
+                StepDeadline = deadline,
+                Repository = Path.Combine(context.Policy.Root, repository),
+            },
+            ct);
+    }
+
+    private Rootfs Describe(CvmfsLayers facts, ImmutableArray<HybridPart> parts, LayerWalks.Found walks, ImmutableArray<HybridStack.Piece> pieces)
+    {
+        ImmutableArray<string> directories = HybridStack.Directories(pieces, _shims.MakeParents);
+        if (directories.Length > HybridStack.MaxDirectories)
+        {
+            throw HybridFault.CannotStack($"{directories.Length} directories are more than the kernel stacks");
+        }
+
+        parts = [.. parts.Select(p => p is HybridPart.Stored stored ? stored with { Cached = !_fetched.Contains(stored.DiffId) } : p)];
+        ImmutableArray<LayerOrigin> origins = HybridParts.Origins(facts, parts, walks.Indexes.ToDictionary(i => i.Key, i => i.Value.Unreadable));
+        return new Rootfs { Strategy = "", LowerDirectories = directories, UserXattr = true, Config = facts.Config, Layers = origins, Transfer = HybridParts.Saved(origins) };
+    }
+
+    private IEnumerable<string> Predicted(HybridPart part) => part switch
+    {
+        HybridPart.Stored stored => [stored.DiffId == default ? "" : context.Cache.LayerTree(stored.DiffId)],
+        HybridPart.InCvmfs layer => [LayerShims.Mask(context.Cache, layer), layer.Layer.Tree],
+        HybridPart.Chain chain => [LayerShims.MaskOfChain(context.Cache, chain.Layers), chain.Layers.Tree],
+        _ => throw new System.Diagnostics.UnreachableException(),
+    };
+
+    /// <summary>What the assembly works with.</summary>
+    /// <param name="Policy">How CVMFS may be touched.</param>
+    internal sealed record Context(CacheDirectory Cache, IProbeChildren Children, CvmfsPolicy Policy, TimeProvider Clock)
+    {
+        /// <summary>Null where the registry does not answer.</summary>
+        public IBlobSource? Blobs { get; init; }
+    }
+
+    /// <summary>Stands where no registry is: a cached layer that vanished meanwhile cannot be fetched.</summary>
+    private sealed class NoBlobs(ImmutableArray<string> notes) : IBlobSource
+    {
+        public string Name => "registry";
+
+        public Task<Stream> OpenAsync(Descriptor blob, CancellationToken ct) => throw HybridFault.NothingToPullWith(notes);
+    }
+}

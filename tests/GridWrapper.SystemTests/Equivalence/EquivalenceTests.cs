@@ -1,0 +1,54 @@
+using System.Runtime.Versioning;
+
+namespace GridWrapper.SystemTests.Equivalence;
+
+/// <summary>
+/// The same tree whatever way the layers take: random stacks seen through layers in CVMFS, through pulled and stacked layers, flattened, and as umoci unpacks them.
+/// GRIDWRAP_EQUIVALENCE_STACKS sets another number of stacks than the usual one.
+/// </summary>
+[SupportedOSPlatform("linux")]
+[TestFixture, Parallelizable(ParallelScope.Children), CancelAfter(120_000)]
+internal sealed class EquivalenceTests
+{
+    private const int UsualStacks = 60;
+    private string _lister = "";
+
+    private static IEnumerable<int> Seeds() =>
+        Enumerable.Range(1, int.TryParse(Environment.GetEnvironmentVariable("GRIDWRAP_EQUIVALENCE_STACKS"), NumberStyles.None, CultureInfo.InvariantCulture, out int count) ? count : UsualStacks);
+
+    [OneTimeSetUp]
+    public void BuildLister() => _lister = Views.BuildLister();
+
+    [TestCaseSource(nameof(Seeds))]
+    public async Task A_random_stack_is_the_same_tree_by_every_way(int seed, CancellationToken ct)
+    {
+        StackFiles files = new(RandomStack.Make(seed));
+        Random random = new(seed);
+        ImmutableArray<int> all = [.. Enumerable.Range(0, files.Layers.Length)];
+        ImmutableArray<int> some = [.. all.Where(_ => random.Next(2) == 0)];
+        using Views views = new(files, _lister);
+        string[] flat = await views.FlattenedAsync(ct);
+        string[] stacked = await views.RegistryAsync(ct);
+        string[] umoci = await views.UmociAsync();
+        string[] mixed = await views.HybridAsync(some, 0, ct);
+        using Views others = new(files, _lister);
+        string[] inPlace = await others.HybridAsync(all, 0, ct);
+        using Views chained = new(files, _lister);
+        string[] chain = await chained.HybridAsync([.. all.Skip(all.Length / 2)], Math.Max(1, all.Length / 2), ct);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(Difference(flat, stacked), Is.Empty, "pulled and stacked, against flattened");
+            Assert.That(Difference(flat, mixed), Is.Empty, $"layers {string.Join(',', some)} in CVMFS, the others pulled, against flattened");
+            Assert.That(Difference(flat, inPlace), Is.Empty, "all layers in CVMFS, against flattened");
+            Assert.That(Difference(flat, chain), Is.Empty, "a chain in CVMFS below layers in CVMFS, against flattened");
+            Assert.That(Difference(WithoutDirectoryTimes(flat), WithoutDirectoryTimes(umoci)), Is.Empty, "as umoci unpacks it, against flattened");
+            Assert.That(others.Origins[0].Source, Is.EqualTo("cvmfs"));
+        }
+    }
+
+    private static string[] Difference(string[] expected, string[] seen) => [.. expected.Except(seen).Select(l => "- " + l), .. seen.Except(expected).Select(l => "+ " + l)];
+
+    /// <summary>Removing something changes the time of the directory it was in; umoci leaves it at that.</summary>
+    private static string[] WithoutDirectoryTimes(string[] lines) =>
+        [.. lines.Select(l => l.Split(' ') is [var path, "d", var mode, _] ? $"{path} d {mode}" : l)];
+}
