@@ -47,7 +47,7 @@ choose_files() {
 
 make_tar() {
     tar --create --format=posix --numeric-owner --owner=0 --group=0 --pax-option='exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime' \
-        --transform="s,^,usr/,rSH" --file="$1.tar" --directory="$from" --no-recursion --null --files-from="$PWD/$1"
+        --transform="s,^,usr/,rSh" --file="$1.tar" --directory="$from" --no-recursion --null --files-from="$PWD/$1"
 }
 
 # A few small files, different in each release.
