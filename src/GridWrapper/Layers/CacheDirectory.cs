@@ -15,6 +15,11 @@ internal sealed record CacheDirectory(string Path)
     /// <summary>The unpacked layer.</summary>
     internal string LayerTree(Digest diffId) => $"{LayerDirectory(diffId)}/tree";
 
+    /// <summary>Beside the tree: one line for each of its files, see <see cref="IndexLines"/>.</summary>
+    internal const string IndexName = "layer.index";
+
+    internal string LayerIndexFile(Digest diffId) => $"{LayerDirectory(diffId)}/{IndexName}";
+
     /// <summary>Written last; a layer directory is renamed into place with it.</summary>
     internal string LayerRecord(Digest diffId) => $"{LayerDirectory(diffId)}/layer.json";
 

@@ -57,6 +57,13 @@ internal readonly record struct EntryPath : IComparable<EntryPath>
     /// </summary>
     internal static bool TryParse(ReadOnlySpan<byte> raw, out EntryPath path, out string fault)
     {
+        if (IsPlain(raw))
+        {
+            path = new EntryPath(Encoding.Latin1.GetString(raw));
+            fault = "";
+            return true;
+        }
+
         path = default;
         fault = raw.Contains((byte)0) ? "it holds a NUL byte" : raw.Length > MaxPathBytes ? $"it is longer than {MaxPathBytes} bytes" : "";
         var kept = new List<string>();
@@ -80,6 +87,12 @@ internal readonly record struct EntryPath : IComparable<EntryPath>
         path = fault.Length == 0 ? new EntryPath(string.Join('/', kept)) : default;
         return fault.Length == 0;
     }
+
+    /// <summary>Most names: short, and with nothing in them that has to be looked at closely. A trailing slash is only found on directories.</summary>
+    private static bool IsPlain(ReadOnlySpan<byte> raw) =>
+        raw.Length is > 0 and < MaxNameBytes
+        && raw[0] is not ((byte)'/' or (byte)'.') && raw[^1] != (byte)'/'
+        && raw.IndexOf("//"u8) < 0 && raw.IndexOf("/."u8) < 0 && !raw.Contains((byte)0) && raw.Count((byte)'/') < MaxDepth;
 
     /// <summary>A path that this program wrote itself (an index); the same rules hold.</summary>
     /// <exception cref="InvalidDataException">The text is not a normalised path.</exception>

@@ -15,6 +15,9 @@ internal sealed record ExtractionLimits
     /// <summary>Uncompressed bytes, padding included.</summary>
     public required long MaxBytes { get; init; }
 
+    /// <summary>One file once made, holes of a sparse file included: more than any data set in an image, less than what a file system refuses.</summary>
+    public long MaxFileBytes { get; init; } = 1L << 40;
+
     internal static ExtractionLimits ForBlob(long compressedBytes) =>
         new() { MaxBytes = compressedBytes > long.MaxValue / MaxRatio ? long.MaxValue : Math.Max(RatioFloorBytes, compressedBytes * MaxRatio) };
 }

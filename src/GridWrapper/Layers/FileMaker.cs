@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using GridWrapper.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -19,22 +20,31 @@ internal sealed class FileMaker(Action replaced)
     internal static FileTime Clamp(FileTime time) =>
         time.Seconds < 0 ? new FileTime(0, 0) : time.Seconds > LastSecond ? new FileTime(LastSecond, 0) : time;
 
+    /// <summary>What the file will have: no set-id bits, readable by its owner.</summary>
+    internal static uint FileMode(TarEntry entry) => (entry.Mode & NineBits) | OwnerRead;
+
     /// <summary>A regular file with its data, attributes, mode and time. Answers how many data bytes were written.</summary>
-    internal long File(SafeFileHandle parent, byte[] name, TarEntry entry, TarEntryReader reader)
+    /// <param name="hash">Takes the data in, where they are not in pieces.</param>
+    internal long File(SafeFileHandle parent, byte[] name, (TarEntry Entry, TarEntryReader Reader) data, IncrementalHash? hash)
     {
         SafeFileHandle? file = null;
-        uint mode = (entry.Mode & NineBits) | OwnerRead;
+        (TarEntry entry, TarEntryReader reader) = data;
+        uint mode = FileMode(entry);
         Make(parent, name, "openat", () => At.Open(parent, name, Libc.O_WRONLY | Libc.O_CREAT | Libc.O_EXCL | Libc.O_NOFOLLOW, mode, out file));
         using (file)
         {
-            long written = entry.Sparse.IsDefault ? Copy(file!, reader, new SparseSegment(0, entry.SizeBytes), name) : CopySparse(file!, reader, entry, name);
+            long written = entry.Sparse.IsDefault ? Copy((file!, name), reader, new SparseSegment(0, entry.SizeBytes), hash) : CopySparse(file!, reader, entry, name);
             foreach ((string attribute, byte[] value) in entry.Xattrs.Where(x => MayKeep(x.Name)))
             {
                 // Not every file system has user attributes; an image is usable without them.
                 _ = At.SetXattr(file!, Encoding.UTF8.GetBytes(attribute), value);
             }
 
-            Demand(Libc.ChangeMode(file!, mode) == 0 ? 0 : Errno.Last, "fchmod", name);
+            if ((mode & FileModeMask.Bits) != 0)
+            {
+                Demand(Libc.ChangeMode(file!, mode) == 0 ? 0 : Errno.Last, "fchmod", name);
+            }
+
             Demand(At.SetTimes(file!, Clamp(entry.Modified)), "futimens", name);
             return written;
         }
@@ -140,13 +150,14 @@ internal sealed class FileMaker(Action replaced)
     internal static bool MayKeep(string attribute) =>
         attribute.StartsWith("user.", StringComparison.Ordinal) && !attribute.StartsWith("user.overlay.", StringComparison.Ordinal);
 
-    private long Copy(SafeFileHandle file, TarEntryReader reader, SparseSegment piece, byte[] name)
+    private long Copy((SafeFileHandle File, byte[] Name) target, TarEntryReader reader, SparseSegment piece, IncrementalHash? hash)
     {
         for (long done = 0; done < piece.Length;)
         {
-            int got = reader.ReadData(_buffer.AsSpan(0, (int)Math.Min(_buffer.Length, piece.Length - done)));
-            Demand(At.WriteAll(file, _buffer.AsSpan(0, got), piece.Offset + done), "pwrite", name);
-            done += got;
+            ReadOnlySpan<byte> got = reader.TakeData((int)Math.Min(int.MaxValue, piece.Length - done), _buffer);
+            Demand(At.WriteAll(target.File, got, piece.Offset + done), "pwrite", target.Name);
+            hash?.AppendData(got);
+            done += got.Length;
         }
 
         return piece.Length;
@@ -155,6 +166,6 @@ internal sealed class FileMaker(Action replaced)
     private long CopySparse(SafeFileHandle file, TarEntryReader reader, TarEntry entry, byte[] name)
     {
         Demand(Libc.Truncate(file, entry.SizeBytes) == 0 ? 0 : Errno.Last, "ftruncate", name);
-        return entry.Sparse.Sum(piece => Copy(file, reader, piece, name));
+        return entry.Sparse.Sum(piece => Copy((file, name), reader, piece, null));
     }
 }

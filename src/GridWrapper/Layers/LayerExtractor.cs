@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using GridWrapper.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -9,36 +10,45 @@ namespace GridWrapper.Layers;
 /// </summary>
 internal sealed class LayerExtractor : IDisposable
 {
-    private const uint DirectoryBits = 0x3FF;
-    private const uint OwnerAll = 0x1C0;
-    private const uint ImpliedMode = 0x1ED;
-
-    private readonly SafeFileHandle _root;
+    private const long BlockBytes = 4096;
+    private const int LinesAtOnce = 64 * 1024;
     private readonly ExtractionLimits _limits;
     private readonly TreeWalker _walker;
     private readonly TreeWalker _targets;
     private readonly FileMaker _maker;
-    private readonly Dictionary<EntryPath, DirectoryAttributes> _directories = [];
-    private readonly HashSet<EntryPath> _implied = [EntryPath.Root];
+    private readonly LayerDirectories _directories = new();
     private readonly HashSet<EntryPath> _whiteouts = [];
     private readonly HashSet<EntryPath> _opaques = [];
     private readonly Dictionary<EntryPath, EntryPath> _borrowed = [];
+
+    /// <summary>Hashes of the names made so far. Two names with one hash cost a moment and do no harm.</summary>
+    private readonly HashSet<int> _taken = [];
+    private readonly FileWriters _writers;
+    private readonly IndexWriter? _index;
+    private readonly IndexLines? _lines;
+    private EntryPath _making;
     private bool _replaced;
+    private bool _reused;
     private long _entries;
     private long _dataBytes;
+    private long _diskBytes;
 
     /// <param name="root">An empty directory.</param>
-    internal LayerExtractor(SafeFileHandle root, ExtractionLimits limits)
+    /// <param name="index">Where every file is written down; null for not at all.</param>
+    internal LayerExtractor(SafeFileHandle root, ExtractionLimits limits, IndexWriter? index = null)
     {
-        _root = root;
         _limits = limits;
-        _walker = new TreeWalker(root) { Created = path => _implied.Add(path) };
+        _index = index;
+        _lines = index is null ? null : new IndexLines();
+        _walker = new TreeWalker(root) { Creating = Settle, Created = _directories.Imply };
         _targets = new TreeWalker(root);
-        _maker = new FileMaker(() => _replaced = true);
+        _maker = new FileMaker(Replaced);
+        _writers = new FileWriters(Math.Clamp(Environment.ProcessorCount / 2, 1, 4), index);
     }
 
     public void Dispose()
     {
+        _writers.Dispose();
         _walker.Dispose();
         _targets.Dispose();
     }
@@ -59,18 +69,25 @@ internal sealed class LayerExtractor : IDisposable
             }
 
             Take(entry, reader);
+            if (_lines?.Length > LinesAtOnce)
+            {
+                _index!.Append(_lines);
+            }
         }
 
+        DrainAll();
         bool marked = MakeMarkers(overlayMarkers);
-        FinishDirectories();
+        _directories.Finish(_walker, _lines);
+        DrainAll();
         return new LayerIndex
         {
             Whiteouts = [.. _whiteouts.Order()],
             Opaques = [.. _opaques.Order()],
-            Implied = [.. _implied.Order()],
+            Implied = [.. _directories.Implied.Order()],
             Borrowed = [.. _borrowed.Select(link => new BorrowedLink(link.Key, link.Value)).OrderBy(link => link.Path)],
             Entries = _entries,
             DataBytes = _dataBytes,
+            DiskBytes = _diskBytes + (_directories.Count * BlockBytes),
             OverlayReady = marked && _borrowed.Count == 0,
         };
     }
@@ -89,7 +106,7 @@ internal sealed class LayerExtractor : IDisposable
         }
 
         WhiteoutName.Meaning meaning = WhiteoutName.Classify(path, out string hidden);
-        if (meaning == WhiteoutName.Meaning.Ignored || path.Parent.Components.Any(c => c.StartsWith(".wh..wh.", StringComparison.Ordinal)))
+        if (meaning == WhiteoutName.Meaning.Ignored || IsBookkeeping(path.Parent))
         {
             return;
         }
@@ -116,67 +133,119 @@ internal sealed class LayerExtractor : IDisposable
             throw new InvalidDataException($"the entry '{EntryPath.ForPeople(entry.Name)}' stands for the root and is not a directory");
         }
 
-        Remember(EntryPath.Root, entry);
+        _directories.State(EntryPath.Root, entry, hasMode: false);
+    }
+
+    private static bool IsBookkeeping(EntryPath path) =>
+        path.Latin1.Contains(".wh..wh.", StringComparison.Ordinal) && path.Components.Any(c => c.StartsWith(".wh..wh.", StringComparison.Ordinal));
+
+    /// <summary>A name that is used again, or that a directory is about to take, must be on disk first: then the rules for names that are taken apply.</summary>
+    private void Settle(EntryPath path)
+    {
+        _reused = !_taken.Add(path.GetHashCode());
+        if (_reused)
+        {
+            DrainAll();
+        }
+    }
+
+    /// <summary>Everything is on disk, and in the index in the order of the archive, after this.</summary>
+    private void DrainAll()
+    {
+        _writers.Drain();
+        if (_lines is not null)
+        {
+            _index!.Append(_lines);
+        }
     }
 
     private void Make(SafeFileHandle parent, EntryPath path, TarEntry entry, TarEntryReader reader)
     {
-        byte[] name = path.Name;
         _borrowed.Remove(path);
+        Settle(path);
+        _making = path;
         switch (entry.Kind)
         {
             case TarEntryKind.Directory:
-                MakeDirectory(parent, path, entry);
+                _directories.Make(parent, path, entry, _maker);
                 break;
             case TarEntryKind.File:
-                _dataBytes += _maker.File(parent, name, entry, reader);
+                MakeFile(parent, path, entry, reader);
                 break;
             case TarEntryKind.Symlink:
-                _maker.Symlink(parent, name, entry);
+                _maker.Symlink(parent, path.Name, entry);
+                Note('l', path, entry, Encoding.Latin1.GetString(entry.LinkName));
                 break;
             case TarEntryKind.HardLink:
+                _writers.Drain();
                 MakeHardLink(parent, path, entry);
                 break;
             default:
-                _maker.Special(parent, name, entry);
+                _maker.Special(parent, path.Name, entry);
+                Note('s', path, entry, null);
                 break;
         }
 
         if (_replaced)
         {
-            ForgetBelow(path);
+            ForgetBelow(path, entry);
         }
     }
 
+    private void Replaced()
+    {
+        _replaced = true;
+        _lines?.Add(new IndexEntry { Type = 'x', Path = _making });
+    }
+
+    private void Note(char type, EntryPath path, TarEntry entry, string? target) =>
+        _lines?.Add(new IndexEntry { Type = type, Path = path, Mode = entry.Mode, Modified = FileMaker.Clamp(entry.Modified), Target = target });
+
+    private void MakeFile(SafeFileHandle parent, EntryPath path, TarEntry entry, TarEntryReader reader)
+    {
+        if (entry.SizeBytes > _limits.MaxFileBytes)
+        {
+            throw new InvalidDataException($"the file '{path}' would have {entry.SizeBytes} bytes, more than the {_limits.MaxFileBytes} allowed");
+        }
+
+        _diskBytes += (entry.SizeBytes + BlockBytes - 1) / BlockBytes * BlockBytes;
+        if (entry.SizeBytes <= FileBatch.LargestFile && entry.Sparse.IsDefault && entry.Xattrs.IsEmpty && !_reused)
+        {
+            _writers.Add(parent, path, entry, reader);
+            _dataBytes += entry.SizeBytes;
+            return;
+        }
+
+        using IncrementalHash? hash = _lines is null || !entry.Sparse.IsDefault ? null : IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        _dataBytes += _maker.File(parent, path.Name, (entry, reader), hash);
+        _lines?.Add(new IndexEntry
+        {
+            Type = 'f',
+            Path = path,
+            Mode = FileMaker.FileMode(entry),
+            SizeBytes = entry.SizeBytes,
+            Modified = FileMaker.Clamp(entry.Modified),
+            Sha256 = hash is null ? null : Convert.ToHexStringLower(hash.GetHashAndReset()),
+        });
+    }
+
     /// <summary>What was said of a directory that a later entry replaced is void, and so are descriptors kept open in it.</summary>
-    private void ForgetBelow(EntryPath path)
+    private void ForgetBelow(EntryPath path, TarEntry entry)
     {
         _replaced = false;
         _targets.Forget();
+        _directories.Forget(path);
+        if (entry.Kind != TarEntryKind.Directory)
+        {
+            _directories.Remove(path);
+        }
+
         _whiteouts.RemoveWhere(p => p.IsBelow(path));
         _opaques.RemoveWhere(p => p == path || p.IsBelow(path));
-        _implied.RemoveWhere(p => p == path || p.IsBelow(path));
         foreach (EntryPath gone in _borrowed.Keys.Where(p => p.IsBelow(path)).ToList())
         {
             _borrowed.Remove(gone);
         }
-    }
-
-    private void MakeDirectory(SafeFileHandle parent, EntryPath path, TarEntry entry)
-    {
-        byte[] name = path.Name;
-        if (At.Stat(parent, name, out FileStat there) != 0 || !there.IsDirectory)
-        {
-            _maker.Make(parent, name, "mkdirat", () => At.MakeDirectory(parent, name, OwnerAll));
-        }
-
-        Remember(path, entry);
-    }
-
-    private void Remember(EntryPath path, TarEntry entry)
-    {
-        _implied.Remove(path);
-        _directories[path] = new DirectoryAttributes((entry.Mode & DirectoryBits) | OwnerAll, FileMaker.Clamp(entry.Modified), entry.Xattrs);
     }
 
     private void MakeHardLink(SafeFileHandle parent, EntryPath path, TarEntry entry)
@@ -193,7 +262,10 @@ internal sealed class LayerExtractor : IDisposable
             EntryPath whole = targetParent is null ? target : _targets.Current.Child(Encoding.Latin1.GetString(target.Name));
             _maker.Make(parent, path.Name, "unlinkat", () => At.Stat(parent, path.Name, out _) == 0 ? Errno.EEXIST : 0);
             _borrowed[path] = whole;
+            return;
         }
+
+        Note('h', path, entry, _targets.Current.Child(Encoding.Latin1.GetString(target.Name)).Latin1);
     }
 
     /// <summary>
@@ -239,48 +311,4 @@ internal sealed class LayerExtractor : IDisposable
 
         return false;
     }
-
-    /// <summary>Modes and times of directories come last, deepest first: making children changes times, and modes may forbid it.</summary>
-    private void FinishDirectories()
-    {
-        foreach (EntryPath path in _implied.OrderByDescending(p => p.Depth))
-        {
-            Apply(path, new DirectoryAttributes(ImpliedMode, new FileTime(0, 0), []));
-        }
-
-        foreach ((EntryPath path, DirectoryAttributes attributes) in _directories.OrderByDescending(d => d.Key.Depth))
-        {
-            Apply(path, attributes);
-        }
-    }
-
-    private void Apply(EntryPath path, DirectoryAttributes attributes)
-    {
-        SafeFileHandle? parent = _walker.Open(path.Parent, create: false);
-        if (parent is null || _walker.Current != path.Parent)
-        {
-            return;
-        }
-
-        int errno = At.OpenSubdirectory(parent, path.IsRoot ? "."u8 : path.Name, out SafeFileHandle? directory);
-        if (errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ELOOP)
-        {
-            // A later entry of the archive took its place.
-            return;
-        }
-
-        using (directory)
-        {
-            FileMaker.Demand(errno, "openat", path.Name);
-            foreach ((string name, byte[] value) in attributes.Xattrs.Where(x => FileMaker.MayKeep(x.Name)))
-            {
-                _ = At.SetXattr(directory!, Encoding.UTF8.GetBytes(name), value);
-            }
-
-            FileMaker.Demand(Libc.ChangeMode(directory!, attributes.Mode) == 0 ? 0 : Errno.Last, "fchmod", path.Name);
-            FileMaker.Demand(At.SetTimes(directory!, attributes.Modified), "futimens", path.Name);
-        }
-    }
-
-    private sealed record DirectoryAttributes(uint Mode, FileTime Modified, ImmutableArray<(string Name, byte[] Value)> Xattrs);
 }

@@ -20,6 +20,9 @@ internal sealed record LayerIndex
     /// <summary>Bytes of file data written.</summary>
     public long DataBytes { get; init; }
 
+    /// <summary>What the tree takes on disk: file data in blocks of 4 KiB, and one block for each directory. 0: not known (made by an earlier version).</summary>
+    public long DiskBytes { get; init; }
+
     /// <summary>The tree can be a lower directory of an overlay: its whiteouts are overlay's own and nothing has to be taken from below.</summary>
     public bool OverlayReady { get; init; }
 }

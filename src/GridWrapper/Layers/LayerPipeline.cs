@@ -1,17 +1,22 @@
 using System.IO.Pipelines;
+using System.Security.Cryptography;
 using GridWrapper.Images;
 using Microsoft.Win32.SafeHandles;
 
 namespace GridWrapper.Layers;
 
 /// <summary>
-/// Blob → digest → inflate → diffID → tar → files, streaming, in two halves joined by a bounded pipe: one receives and verifies,
-/// the other (synchronous, on its own thread) unpacks. Nothing of the blob is kept.
+/// Blob → digest → inflate → diffID → tar → files, streaming: receiving, inflating, digesting and unpacking each have their own thread and are joined by
+/// short lines, small files are made by further threads (<see cref="FileWriters"/>). Nothing of the blob is kept; memory does not depend on the layer.
 /// </summary>
 internal static class LayerPipeline
 {
-    private const int PauseBytes = 8 * 1024 * 1024;
+    /// <summary>Compressed bytes received ahead.</summary>
+    private const int PauseBytes = 2 * 1024 * 1024;
     private const int ChunkBytes = 128 * 1024;
+
+    /// <summary>Blocks between two stages.</summary>
+    private const int BlocksAhead = 6;
 
     /// <param name="blob">A stream that verifies the blob's size and digest.</param>
     /// <exception cref="InvalidDataException">The verified bytes are no proper layer, or not the one with this diffID.</exception>
@@ -19,9 +24,13 @@ internal static class LayerPipeline
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: PauseBytes, resumeWriterThreshold: PauseBytes / 2, minimumSegmentSize: ChunkBytes, useSynchronizationContext: false));
+        var inflated = new HandOver<Block>(BlocksAhead);
+        var digested = new HandOver<Block>(BlocksAhead);
         Task receive = ReceiveAsync(blob, pipe.Writer, stop.Token);
-        Task<LayerIndex> unpack = Task.Factory.StartNew(() => Unpack(pipe.Reader, target, stop), ct, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        await Task.WhenAll(receive, unpack).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        Task inflate = OnItsOwnThread(() => Inflate(pipe.Reader, inflated));
+        Task<Digest> digest = OnItsOwnThread(() => DigestBlocks(inflated, digested, ExtractionLimits.ForBlob(target.Blob.SizeBytes).MaxBytes));
+        Task<LayerIndex> unpack = OnItsOwnThread(() => Unpack(digested, target, stop));
+        await Task.WhenAll(receive, inflate, digest, unpack).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
         // Damaged bytes also break the unpacking; that the bytes were damaged is then the true reason.
         if (receive.IsFaulted)
@@ -31,8 +40,48 @@ internal static class LayerPipeline
 
         LayerIndex index = await unpack;
         await receive;
-        return index;
+        Digest diffId = await digest;
+        return diffId == target.DiffId
+            ? index
+            : throw new InvalidDataException($"it unpacks to a tar with the digest {diffId}, but the image configuration promises the diffID {target.DiffId}");
     }
+
+    /// <summary>Passes blocks on and computes the digest of them all; stops what grows beyond a limit.</summary>
+    internal static Digest DigestBlocks(HandOver<Block> from, HandOver<Block> to, long maxBytes)
+    {
+        try
+        {
+            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            long length = 0;
+            while (from.Take() is { } block)
+            {
+                length += block.Length;
+                if (length > maxBytes)
+                {
+                    throw new InvalidDataException($"the layer unpacks to more than {maxBytes} bytes, far beyond what its compressed size allows");
+                }
+
+                hash.AppendData(block.Content);
+                if (!to.Put(block))
+                {
+                    from.Abandon();
+                    break;
+                }
+            }
+
+            to.Finish(null);
+            return Digest.FromHash(hash.GetHashAndReset());
+        }
+        catch (Exception e)
+        {
+            from.Abandon();
+            to.Finish(e);
+            throw;
+        }
+    }
+
+    private static Task<T> OnItsOwnThread<T>(Func<T> work) =>
+        Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     private static async Task ReceiveAsync(Stream blob, PipeWriter writer, CancellationToken ct)
     {
@@ -69,18 +118,48 @@ internal static class LayerPipeline
         }
     }
 
-    private static LayerIndex Unpack(PipeReader reader, UnpackTarget target, CancellationTokenSource stop)
+    private static bool Inflate(PipeReader reader, HandOver<Block> to)
     {
         try
         {
             using Stream blob = reader.AsStream();
-            using var tar = new DigestingStream(Decompression.Open(blob), ExtractionLimits.ForBlob(target.Blob.SizeBytes).MaxBytes);
-            using var extractor = new LayerExtractor(target.Root, ExtractionLimits.ForBlob(target.Blob.SizeBytes));
+            using Stream tar = Decompression.Open(blob);
+            bool wanted = true;
+            while (wanted)
+            {
+                Block block = Block.Rent();
+                block.Length = tar.ReadAtLeast(block.Bytes, Block.Capacity, throwOnEndOfStream: false);
+                wanted = block.Length > 0 && to.Put(block);
+                if (!wanted)
+                {
+                    block.Return();
+                }
+            }
+
+            to.Finish(null);
+            return true;
+        }
+        catch (Exception e)
+        {
+            to.Finish(e);
+            throw;
+        }
+        finally
+        {
+            reader.Complete();
+        }
+    }
+
+    private static LayerIndex Unpack(HandOver<Block> blocks, UnpackTarget target, CancellationTokenSource stop)
+    {
+        try
+        {
+            using IndexWriter? writer = target.IndexPath is { } path ? new IndexWriter(path) : null;
+            using var tar = new BlockReader(blocks);
+            using var extractor = new LayerExtractor(target.Root, ExtractionLimits.ForBlob(target.Blob.SizeBytes), writer);
             LayerIndex index = extractor.Extract(tar, target.OverlayMarkers, stop.Token);
-            Digest diffId = tar.Finish(stop.Token);
-            return diffId == target.DiffId
-                ? index
-                : throw new InvalidDataException($"it unpacks to a tar with the digest {diffId}, but the image configuration promises the diffID {target.DiffId}");
+            tar.Drain(stop.Token);
+            return index;
         }
         catch (Exception e) when (e is not InvalidDataException)
         {
@@ -90,11 +169,15 @@ internal static class LayerPipeline
         }
         finally
         {
-            reader.Complete();
+            blocks.Abandon();
         }
     }
 }
 
 /// <summary>What is to be unpacked where.</summary>
 /// <param name="Root">An empty directory.</param>
-internal sealed record UnpackTarget(SafeFileHandle Root, Descriptor Blob, Digest DiffId, bool OverlayMarkers);
+internal sealed record UnpackTarget(SafeFileHandle Root, Descriptor Blob, Digest DiffId, bool OverlayMarkers)
+{
+    /// <summary>File that gets a line for each file of the layer, see <see cref="IndexLines"/>; null for none.</summary>
+    public string? IndexPath { get; init; }
+}

@@ -28,6 +28,7 @@ internal static class LayerRecordFile
             Borrowed = [.. dto.Borrowed.Select(pair => new BorrowedLink(EntryPath.FromLatin1(pair.Key), EntryPath.FromLatin1(pair.Value)))],
             Entries = dto.Entries,
             DataBytes = dto.DataBytes,
+            DiskBytes = dto.DiskBytes,
             OverlayReady = dto.OverlayReady,
         };
     }
@@ -46,6 +47,7 @@ internal static class LayerRecordFile
             Borrowed = index.Borrowed.ToDictionary(link => link.Path.Latin1, link => link.Target.Latin1, StringComparer.Ordinal),
             Entries = index.Entries,
             DataBytes = index.DataBytes,
+            DiskBytes = index.DiskBytes,
             OverlayReady = index.OverlayReady,
         };
         File.WriteAllText(path, JsonConvert.SerializeObject(dto));
@@ -81,6 +83,9 @@ internal static class LayerRecordFile
 
         [JsonProperty("dataBytes")]
         public long DataBytes { get; set; }
+
+        [JsonProperty("diskBytes")]
+        public long DiskBytes { get; set; }
 
         [JsonProperty("overlayReady")]
         public bool OverlayReady { get; set; }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using GridWrapper.Images;
 using GridWrapper.Linux;
 using Microsoft.Win32.SafeHandles;
@@ -16,8 +17,14 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock)
     private static readonly TimeSpan LockPatience = TimeSpan.FromMinutes(60);
 
     private const int TransferTries = 3;
+
+    /// <summary>One core, too, receives one layer while it unpacks another.</summary>
+    private const int LeastWorkers = 2;
+
+    /// <summary>Each takes some 8 MB of memory and one connection.</summary>
+    private const int MostWorkers = 8;
     private static readonly Logger Log = LogManager.GetCurrentClassLogger();
-    private bool? _overlayMarkers;
+    private readonly Lazy<bool> _overlayMarkers = new(() => ProbeMarkers(cache));
 
     internal CacheDirectory Cache => cache;
 
@@ -58,6 +65,18 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock)
         }
     }
 
+    /// <summary>All these layers, several at a time and the largest first, so that no core waits for one that was begun last. The first that fails stops the others.</summary>
+    internal async Task<IReadOnlyDictionary<Digest, StoredLayer>> EnsureAllAsync(IEnumerable<(Descriptor Blob, Digest DiffId)> layers, IBlobSource source, CancellationToken ct)
+    {
+        var made = new ConcurrentDictionary<Digest, StoredLayer>();
+        var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount, LeastWorkers, MostWorkers), CancellationToken = ct };
+        await Parallel.ForEachAsync(
+            layers.DistinctBy(layer => layer.DiffId).OrderByDescending(layer => layer.Blob.SizeBytes),
+            options,
+            async (layer, token) => made[layer.DiffId] = await EnsureAsync(layer.Blob, layer.DiffId, source, token));
+        return made;
+    }
+
     private StoredLayer? Find(Digest diffId)
     {
         try
@@ -74,7 +93,7 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock)
     /// <summary>Called with the layer's lock held.</summary>
     private async Task<StoredLayer> ImportAsync(Descriptor blob, Digest diffId, IBlobSource source, CancellationToken ct)
     {
-        bool markers = _overlayMarkers ??= ProbeMarkers();
+        bool markers = _overlayMarkers.Value;
         string work = cache.Temporary("layer-" + diffId.Hex);
         for (int attempt = 1; ; attempt++)
         {
@@ -83,7 +102,7 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock)
             Directory.CreateDirectory(work + "/tree");
             try
             {
-                LayerIndex index = await UnpackAsync(new Wanted(blob, diffId, work + "/tree", markers), source, ct);
+                LayerIndex index = await UnpackAsync(new Wanted(blob, diffId, work, markers), source, ct);
                 LayerRecordFile.Write(work + "/layer.json", index, blob);
                 TreeRemover.Remove(cache.LayerDirectory(diffId));
                 Directory.Move(work, cache.LayerDirectory(diffId));
@@ -111,12 +130,13 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock)
     private static async Task<LayerIndex> UnpackAsync(Wanted wanted, IBlobSource source, CancellationToken ct)
     {
         await using Stream stream = await source.OpenAsync(wanted.Blob, ct);
-        using SafeFileHandle root = At.OpenDirectory(wanted.Tree);
-        return await LayerPipeline.UnpackAsync(stream, new UnpackTarget(root, wanted.Blob, wanted.DiffId, wanted.OverlayMarkers), ct);
+        using SafeFileHandle root = At.OpenDirectory(wanted.Work + "/tree");
+        var target = new UnpackTarget(root, wanted.Blob, wanted.DiffId, wanted.OverlayMarkers) { IndexPath = wanted.Work + "/" + CacheDirectory.IndexName };
+        return await LayerPipeline.UnpackAsync(stream, target, ct);
     }
 
     /// <summary>Whether this file system takes what overlay needs for whiteouts, found by making them.</summary>
-    private bool ProbeMarkers()
+    private static bool ProbeMarkers(CacheDirectory cache)
     {
         string work = cache.Temporary($"probe-{Environment.ProcessId}-{Guid.NewGuid():N}");
         Directory.CreateDirectory(work);
@@ -126,5 +146,5 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock)
         return works;
     }
 
-    private sealed record Wanted(Descriptor Blob, Digest DiffId, string Tree, bool OverlayMarkers);
+    private sealed record Wanted(Descriptor Blob, Digest DiffId, string Work, bool OverlayMarkers);
 }

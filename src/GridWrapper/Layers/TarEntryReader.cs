@@ -75,6 +75,20 @@ internal sealed class TarEntryReader(Stream source)
         return got;
     }
 
+    /// <summary>As <see cref="ReadData"/>, but without copying where the archive lies in memory. Valid until the next call.</summary>
+    internal ReadOnlySpan<byte> TakeData(int max, byte[] scratch)
+    {
+        if (source is not BlockReader blocks || _remaining == 0)
+        {
+            return scratch.AsSpan(0, ReadData(scratch.AsSpan(0, Math.Min(max, scratch.Length))));
+        }
+
+        ReadOnlySpan<byte> piece = blocks.Take((int)Math.Min(max, _remaining));
+        _remaining -= piece.IsEmpty ? throw new InvalidDataException("the tar archive ends in the middle of a file") : piece.Length;
+        Position += piece.Length;
+        return piece;
+    }
+
     private bool ReadHeader()
     {
         SkipRest();

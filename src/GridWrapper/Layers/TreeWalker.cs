@@ -17,9 +17,13 @@ internal sealed class TreeWalker(SafeFileHandle root) : IDisposable
     private const uint DirectoryModeMeanwhile = 0x1C0;
 
     private readonly List<(string Name, SafeFileHandle Directory)> _stack = [];
+    private EntryPath? _asked;
 
     /// <summary>Path of the directory opened last, links resolved.</summary>
     internal EntryPath Current { get; private set; }
+
+    /// <summary>Asked before a directory is made on the way: names given out to other threads must be on disk by then.</summary>
+    internal Action<EntryPath>? Creating { get; init; }
 
     /// <summary>Told of every directory that had to be made on the way.</summary>
     internal Action<EntryPath>? Created { get; init; }
@@ -27,12 +31,33 @@ internal sealed class TreeWalker(SafeFileHandle root) : IDisposable
     public void Dispose() => Forget();
 
     /// <summary>Drops the open directories; needed after a directory was removed or replaced.</summary>
-    internal void Forget() => Pop(0);
+    internal void Forget()
+    {
+        _asked = null;
+        Pop(0);
+    }
 
     /// <summary>The directory at a path, open until the next call.</summary>
     /// <param name="create">Make what is missing; otherwise null is returned for a missing directory.</param>
     /// <exception cref="InvalidDataException">Something on the way is neither a directory nor a link to one, or the links go in circles.</exception>
     internal SafeFileHandle? Open(EntryPath path, bool create)
+    {
+        if (_asked == path)
+        {
+            return Top;
+        }
+
+        _asked = null;
+        if (Walk(path, create) is not { } directory)
+        {
+            return null;
+        }
+
+        _asked = path;
+        return directory;
+    }
+
+    private SafeFileHandle? Walk(EntryPath path, bool create)
     {
         string[] components = path.Components;
         int shared = 0;
@@ -81,6 +106,7 @@ internal sealed class TreeWalker(SafeFileHandle root) : IDisposable
         missing = errno == Errno.ENOENT && !create;
         if (errno == Errno.ENOENT && create)
         {
+            Creating?.Invoke(Current.Child(name));
             int made = At.MakeDirectory(Top, bytes, DirectoryModeMeanwhile);
             if (made is not (0 or Errno.EEXIST))
             {

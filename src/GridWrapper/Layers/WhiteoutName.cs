@@ -22,8 +22,13 @@ internal static class WhiteoutName
     /// <exception cref="InvalidDataException">A whiteout of nothing, of "." or of "..".</exception>
     internal static Meaning Classify(EntryPath path, out string hidden)
     {
-        string name = Encoding.Latin1.GetString(path.Name);
         hidden = "";
+        if (!path.Latin1.Contains(".wh.", StringComparison.Ordinal))
+        {
+            return Meaning.Entry;
+        }
+
+        string name = Encoding.Latin1.GetString(path.Name);
         if (!name.StartsWith(".wh.", StringComparison.Ordinal))
         {
             return Meaning.Entry;

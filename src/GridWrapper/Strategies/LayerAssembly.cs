@@ -46,20 +46,12 @@ internal sealed class LayerAssembly(TimeProvider clock)
         }
 
         var store = new LayerStore(cache, clock);
-        var layers = new Dictionary<Digest, StoredLayer>();
-        foreach ((Descriptor blob, Digest diffId) in order.Image.Manifest.Layers.Zip(order.Image.Config.DiffIds))
-        {
-            if (!layers.ContainsKey(diffId))
-            {
-                layers[diffId] = await store.EnsureAsync(blob, diffId, blobs, ct);
-            }
-        }
-
+        IReadOnlyDictionary<Digest, StoredLayer> layers = await store.EnsureAllAsync(order.Image.Manifest.Layers.Zip(order.Image.Config.DiffIds), blobs, ct);
         ImmutableArray<string> directories = await PutTogetherAsync(order, cache, layers, ct);
         return Describe(order, [.. layers.Values.Where(layer => layer.WasCached).Select(layer => layer.DiffId)], blobs.Name) with { LowerDirectories = directories, UserXattr = directories.Length > 1 };
     }
 
-    private async Task<ImmutableArray<string>> PutTogetherAsync(Order order, CacheDirectory cache, Dictionary<Digest, StoredLayer> layers, CancellationToken ct)
+    private async Task<ImmutableArray<string>> PutTogetherAsync(Order order, CacheDirectory cache, IReadOnlyDictionary<Digest, StoredLayer> layers, CancellationToken ct)
     {
         Digest key = Key(order.Image);
         if (order.Form == RootfsForm.Stack)
@@ -77,7 +69,7 @@ internal sealed class LayerAssembly(TimeProvider clock)
         return [tree];
     }
 
-    private static (ImmutableArray<string> Directories, string Refusal) Stack(Order order, CacheDirectory cache, Dictionary<Digest, StoredLayer> layers)
+    private static (ImmutableArray<string> Directories, string Refusal) Stack(Order order, CacheDirectory cache, IReadOnlyDictionary<Digest, StoredLayer> layers)
     {
         try
         {

@@ -113,7 +113,19 @@ internal sealed class HostileLayerTests
     {
         using Microsoft.Win32.SafeHandles.SafeFileHandle root = GridWrapper.Linux.At.OpenDirectory(TreeListing.NewDirectory());
         using var extractor = new LayerExtractor(root, limits);
-        using var stream = new DigestingStream(new MemoryStream(tar), limits.MaxBytes);
+        var from = new HandOver<Block>(1000);
+        var to = new HandOver<Block>(1000);
+        foreach (byte[] piece in tar.Chunk(Block.Capacity))
+        {
+            Block block = Block.Rent();
+            piece.CopyTo(block.Bytes, 0);
+            block.Length = piece.Length;
+            from.Put(block);
+        }
+
+        from.Finish(null);
+        LayerPipeline.DigestBlocks(from, to, limits.MaxBytes);
+        using var stream = new BlockReader(to);
         extractor.Extract(stream, overlayMarkers: true, CancellationToken.None);
     }
 
