@@ -73,7 +73,7 @@ candidates() {
     local rootfs=$work/image/rootfs podman="env XDG_RUNTIME_DIR=$work/podman/run XDG_DATA_HOME=$work/podman/data XDG_CONFIG_HOME=$work/podman/config TMPDIR=$work/podman/tmp PODMAN_IGNORE_CGROUPSV1_WARNING=1 podman"
     labels=(gridwrap "Apptainer $(apptainer version)" "$(podman --version)" "$(bwrap --version)")
     commands=(
-        "$work/gridwrap exec --quiet --launcher rootless $rootfs -- /bin/true"
+        "$work/gridwrap exec --quiet $rootfs -- /bin/true"
         "apptainer --silent exec $rootfs /bin/true"
         "$podman --log-level=fatal run --rm --network=host --cgroups=disabled --userns=keep-id --read-only --volume $work/job:$work/job --workdir $work/job --rootfs $work/image-podman /bin/true"
         "bwrap ${bwrap_mounts[*]} /bin/true"
@@ -125,15 +125,20 @@ sixteen() {
 
 median() { sort -n | awk '{ t[NR] = $1 } END { print NR % 2 ? t[(NR + 1) / 2] : (t[NR / 2] + t[NR / 2 + 1]) / 2 }'; }
 
+least() { sort -n | head -n 1; }
+
 print_table() {
-    local function=$1 index value first failures
+    local function=$1 index value least first first_least failures
     first=$(median <"$work/home/$function.0")
-    printf '\n| %s | median ms | gridwrap takes of it | failed |\n|---|---:|---:|---:|\n' "$2"
+    first_least=$(least <"$work/home/$function.0")
+    printf '\n| %s | median ms | gridwrap takes of it | least ms | gridwrap takes of it | failed |\n|---|---:|---:|---:|---:|---:|\n' "$2"
     for index in "${!labels[@]}"; do
         value=$(median <"$work/home/$function.$index")
+        least=$(least <"$work/home/$function.$index")
         failures=0
         if [[ $function == sixteen && -f $work/home/failed.$index ]]; then failures=$(wc -l <"$work/home/failed.$index"); fi
-        awk -v label="${labels[index]}" -v value="$value" -v first="$first" -v failures="$failures" 'BEGIN { printf "| %s | %.1f | %.2f | %d |\n", label, value / 1000, first / value, failures }'
+        awk -v label="${labels[index]}" -v value="$value" -v first="$first" -v least="$least" -v first_least="$first_least" -v failures="$failures" \
+            'BEGIN { printf "| %s | %.1f | %.2f | %.1f | %.2f | %d |\n", label, value / 1000, first / value, least / 1000, first_least / least, failures }'
     done
 }
 

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154,SC2034 # what inside.sh sets, and what runtimes.sh reads
 # Sourced by inside.sh: a function ask_ID for each behaviour that wants a launch of its own. It prints one answer; stderr goes to a log.
 
 # run_out COMMAND…: stdout and stderr of a launch together, without the newline at the end.
@@ -302,8 +303,8 @@ at_terminal() {
     opt_tty=yes
     build "$@"
     words=$(printf '%q ' "${line[@]}")
-    # bash takes what %q writes; the login shell may not.
-    SHELL=/bin/bash timeout 20 script -qefc "stty rows 33 cols 111; exec $words" /dev/null </dev/null | tr -d '\r'
+    # bash takes what %q writes; the login shell may not. At the end of its input script types an end of file, which would be seen.
+    SHELL=/bin/bash timeout 20 script -qefc "stty rows 33 cols 111; exec $words" /dev/null < <(exec sleep 6) | tr -d '\r'
     return "${PIPESTATUS[0]}"
 }
 
@@ -329,5 +330,5 @@ ask_tiocsti() {
     build probe tiocsti typed-by-payload
     words=$(printf '%q ' "${line[@]}")
     printf 'stty -echo\n%s >/dev/null 2>&1\nread -r -t 1 -n 16 got\necho "got:$got"\n' "$words" >"$job/terminal.sh"
-    SHELL=/bin/bash timeout 20 script -qefc "bash $job/terminal.sh" /dev/null < <(sleep 6) | tr -d '\r' | grep -q 'got:typed' && echo typed || echo 'nothing typed'
+    SHELL=/bin/bash timeout 20 script -qefc "bash $job/terminal.sh" /dev/null < <(exec sleep 6) | tr -d '\r' | grep -q 'got:typed' && echo typed || echo 'nothing typed'
 }

@@ -1,28 +1,30 @@
 #!/bin/bash
-# conformance.sh [--runtimes "NAME…"] [--gridwrap FILE] [--check]: the same questions to every runtime, one Markdown document on stdout.
+# conformance.sh [--runtimes "NAME…"] [--gridwrap FILE] [--answers DIR] [--check]: the same questions to every runtime, one Markdown document on stdout.
 #   runtimes   rootless apptainer-launcher apptainer podman bwrap (default: all): gridwrap's two launchers, and plain Apptainer, podman and bubblewrap
 #   --check    no document: one line per red cell of a gridwrap launcher that reasons.txt does not explain, and per reason that is no longer needed; exit 1 if there is one
 # Needs root and the Debian 13 tree (trixie.sh makes it): there everything runs as uid 12345 with one supplementary group. A runtime takes 30 to 60 s.
-# What each runtime said on stderr is kept in the directory that KEEP=DIR names.
+#   --answers DIR   asks nobody: the document from answers that an earlier call kept
+# KEEP=DIR keeps the answers, and what each runtime said on stderr, in DIR.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=../common.sh
 . "$here/../common.sh"
 
 readonly shared_group=23456
-runtimes='rootless apptainer-launcher apptainer podman bwrap' gridwrap=$here/../../../artifacts/linux-x64/gridwrap check=no work=''
+runtimes='rootless apptainer-launcher apptainer podman bwrap' gridwrap=$here/../../../artifacts/linux-x64/gridwrap check=no work='' answers=''
 
 parse() {
     while (($# > 0)); do
         case $1 in
             --runtimes) take_value "$1" $#; runtimes=$2; shift ;;
             --gridwrap) take_value "$1" $#; gridwrap=$2; shift ;;
+            --answers) take_value "$1" $#; answers=$(realpath -- "$2"); shift ;;
             --check) check=yes ;;
-            *) fail "usage: conformance.sh [--runtimes \"NAME…\"] [--gridwrap FILE] [--check]" ;;
+            *) fail "usage: conformance.sh [--runtimes \"NAME…\"] [--gridwrap FILE] [--answers DIR] [--check]" ;;
         esac
         shift
     done
-    [[ -x $gridwrap ]] || fail "$gridwrap is not there; run: ./build.sh publish"
+    [[ -n $answers || -x $gridwrap ]] || fail "$gridwrap is not there; run: ./build.sh publish"
 }
 
 give() { chown -R "$testbed_uid:$testbed_uid" "$@"; }
@@ -119,7 +121,7 @@ print_cell() {
 }
 
 print_table() {
-    local id runtime green red columns=''
+    local id runtime green columns=''
     printf '| behaviour | wanted |'
     for runtime in $runtimes; do
         printf ' %s |' "$runtime"
@@ -184,21 +186,31 @@ print_faults() {
 }
 
 main() {
-    local runtime begin
     parse "$@"
+    heading=''
+    # shellcheck source=behaviours.sh
+    . "$here/behaviours.sh"
+    if [[ -n $answers ]]; then
+        work=$(mktemp -d /var/tmp/gridwrap-conformance.XXXXXX)
+        trap clean EXIT
+        cp -r "$answers" "$work/results"
+    else
+        ask_all
+    fi
+    if [[ $check == yes ]]; then print_faults; else print_document; fi
+}
+
+ask_all() {
+    local runtime begin
     need_root
     need_command musl-gcc umoci skopeo
     "$here/../trixie.sh" >/dev/null
     prepare
-    heading=''
-    # shellcheck source=behaviours.sh
-    . "$here/behaviours.sh"
     for runtime in $runtimes; do
         begin=$SECONDS
         ask_runtime "$runtime"
         note "$runtime: $(wc -l <"$work/results/$runtime") of ${#ids[@]} answers in $((SECONDS - begin)) s"
     done
-    if [[ $check == yes ]]; then print_faults; else print_document; fi
 }
 
 main "$@"

@@ -3,6 +3,7 @@
 # Writes "ID<tab>ANSWER" lines to DIR/results/RUNTIME, its version to DIR/results/RUNTIME.version, what the runtime said on stderr to DIR/results/RUNTIME.log.
 # Nothing here stops at the first fault: a runtime that fails is what is being looked for.
 set -uo pipefail
+# shellcheck disable=SC2034 # the sourced files read what is set here
 runtime=$1 work=$2
 here=$work/scripts
 job=$work/job image=$work/image-$runtime
