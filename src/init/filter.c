@@ -110,13 +110,6 @@ static void answer_foreign(const int *keyrings, uint32_t result)
 
 enum { FOREIGN_LENGTH = 7 };
 
-/* Terminals hold back nothing of what is pushed into them: a payload in the caller's session could type into the caller's shell. */
-static void refuse_typing(void)
-{
-    static const uint32_t requests[] = { TIOCSTI, TIOCLINUX };
-    answer_if(SYS_ioctl, 1, UINT32_MAX, requests, 2, ANSWER(EPERM));
-}
-
 /* Ownership and identity: 0, and nothing done. Making a device node likewise; other nodes are made. */
 static void fake_root(void)
 {
@@ -156,11 +149,10 @@ static void deny(void)
 
 int install_filters(void)
 {
-    const int own_session = !(plan.flags & PLAN_INTERACTIVE) || plan.flags & PLAN_TERMINAL;
     const uint32_t asked = plan.flags & (PLAN_DENY | PLAN_FAKE_ROOT), foreign = plan.flags & PLAN_DENY ? KILL : ALLOW;
     static const int none[] = { -1, -1, -1 };
     const int *narrow = plan.flags & PLAN_KEEP_KEYRING ? none : narrow_keyrings;
-    if (own_session && !asked && plan.flags & PLAN_KEEP_KEYRING)
+    if (plan.flags & PLAN_HOST || (!asked && plan.flags & PLAN_KEEP_KEYRING))
         return 0;
     length = 0;
     load(offsetof(struct call, architecture));
@@ -175,8 +167,6 @@ int install_filters(void)
 #endif
     if (!(plan.flags & PLAN_KEEP_KEYRING))
         refuse_keyrings();
-    if (!own_session)
-        refuse_typing();
     if (plan.flags & PLAN_FAKE_ROOT)
         fake_root();
     if (plan.flags & PLAN_DENY)

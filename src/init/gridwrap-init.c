@@ -242,11 +242,12 @@ int main(void)
     die_with_parent(SIGKILL);
     check_parent();
     /* Whoever signals the caller's process group means the caller, which hands signals on: they should not come twice. */
-    if (!(plan.flags & PLAN_INTERACTIVE))
-        setpgid(0, 0);
+    setpgid(0, 0);
     join_cgroup();
     start_mapper();
-    int proc_error = enter_namespaces();
+    if (plan.flags & PLAN_GUEST)
+        take_over();
+    int proc_error = plan.flags & (PLAN_HOST | PLAN_GUEST) ? 0 : enter_namespaces();
     /* The change of credentials has cleared it. */
     die_with_parent(plan.flags & PLAN_PID_NAMESPACE ? SIGKILL : SIGNAL_KILL_ALL);
     check_parent();

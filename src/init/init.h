@@ -58,6 +58,10 @@ _Noreturn void inner(int life, int proc_error, const sigset_t *all);
 
 long long now_ms(void);
 
+/* With PLAN_HOST, in the payload: its descriptors; returns what the given one is now. With PLAN_GUEST, in the first process. */
+int hand_through(int failure_fd);
+void take_over(void);
+
 /* Puts the filters that the plan asks for on the calling process; 0 or errno. */
 int install_filters(void);
 

@@ -94,10 +94,18 @@ static int is_from_outside(const siginfo_t *info)
     return !(plan.flags & PLAN_PID_NAMESPACE) || info->si_pid == 0;
 }
 
-/* The payload leads a group of its own unless it stayed in the caller's session. */
+/* The payload leads a group of its own. Another runtime hands signals on by itself; its group holds more than that process. */
 static pid_t addressee(pid_t payload)
 {
-    return (plan.flags & (PLAN_INTERACTIVE | PLAN_TERMINAL)) == PLAN_INTERACTIVE ? payload : -payload;
+    return plan.flags & PLAN_HOST ? payload : -payload;
+}
+
+/* A session of its own has no shell that could let it go on, so the kernel lets no stop from a terminal stop it. */
+static int sent(int sig)
+{
+    if (sig == SIGNAL_KILL_ALL)
+        return SIGKILL;
+    return sig == SIGTSTP && !(plan.flags & PLAN_HOST) ? SIGSTOP : sig;
 }
 
 static _Noreturn void supervise(pid_t payload, const sigset_t *all)
@@ -114,7 +122,7 @@ static _Noreturn void supervise(pid_t payload, const sigset_t *all)
                     ended = 1;
                 }
         } else if (sig > 0 && is_from_outside(&info)) {
-            kill(addressee(payload), sig == SIGNAL_KILL_ALL ? SIGKILL : sig);
+            kill(addressee(payload), sent(sig));
             if (sig == SIGNAL_KILL_ALL)
                 signal_rest(SIGKILL);
         }

@@ -50,12 +50,14 @@ static struct start_failure failure_of(uint32_t step, int error)
  * and no process outside that namespace. */
 static int drop_privileges(void)
 {
+    if (plan.flags & PLAN_HOST)
+        return 0;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return errno;
     if (plan.inner_uid_map)
         return 0;
     for (int cap = 0; cap <= LAST_CAPABILITY; cap++)
-        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) && errno != EINVAL)
+        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) && errno != EINVAL && !(errno == EPERM && plan.flags & PLAN_GUEST))
             return errno;
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     struct capability_header header = { CAPABILITY_VERSION_3, 0 };
@@ -209,14 +211,15 @@ static struct start_failure prepare(int talk)
 
 static _Noreturn void become_payload(int failure_fd, int talk, mode_t mask)
 {
-    if (!(plan.flags & PLAN_INTERACTIVE) || plan.flags & PLAN_TERMINAL)
-        setsid();
+    setsid();
     umask(mask);
     for (int s = 1; s < 65; s++)
         signal(s, SIG_DFL);
     struct start_failure failure = prepare(talk);
     if (failure.step == 0) {
         close_others();
+        if (plan.flags & PLAN_HOST)
+            failure_fd = hand_through(failure_fd);
         limit_open_files();
         sigset_t none;
         sigemptyset(&none);

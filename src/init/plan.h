@@ -24,13 +24,14 @@ enum {
 
 enum plan_flags {
     PLAN_PID_NAMESPACE = 1,
-    PLAN_INTERACTIVE = 2, /* stay in the caller's session and process group */
+    PLAN_HOST = 2,        /* no namespaces: the payload is another runtime, which keeps its privileges and hands descriptors through (outside.c) */
     PLAN_PROBE = 4,       /* report every operation, go on after a failure, run nothing */
     PLAN_TERMINAL = 8,    /* the payload leads a session of its own, whose terminal is its standard input */
     PLAN_KEEP_KEYRING = 16, /* the payload shares the caller's session keyring */
     PLAN_DENY = 32,         /* a filter refuses the system calls that jobs have no need of (filter.c) */
     PLAN_FAKE_ROOT = 64,    /* a filter answers 0 to changes of ownership and identity, which it does not make */
-    PLAN_FLAGS = 127,
+    PLAN_GUEST = 128,       /* no namespaces: started in another runtime's container (outside.c) */
+    PLAN_FLAGS = 255,
 };
 
 enum op_kind {

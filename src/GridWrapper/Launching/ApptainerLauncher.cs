@@ -8,9 +8,9 @@ namespace GridWrapper.Launching;
 
 /// <summary>
 /// Runs payloads by the node's Apptainer or Singularity: for nodes where only that program may make namespaces (setuid installations, AppArmor profiles).
-/// Unlike the rootless launcher it leaves the payload running when gridwrap itself is killed by KILL; the batch system has to end it then.
 /// </summary>
-internal sealed class ApptainerLauncher : ILauncher
+/// <param name="helperDirectory">Where the helper's file goes on nodes that forbid executing memory files.</param>
+internal sealed class ApptainerLauncher(string helperDirectory) : ILauncher
 {
     internal const string FixedName = "apptainer";
 
@@ -41,10 +41,18 @@ internal sealed class ApptainerLauncher : ILauncher
     public async Task<RunResult> RunAsync(LaunchSpec spec, RunControl control, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
-        using ApptainerRun run = ApptainerRun.Start(spec, control);
+        if (spec.Inside is not null && await GuestAsync(spec, control, ct) is { } result)
+        {
+            return result;
+        }
+
+        using ApptainerRun run = ApptainerRun.Start(ApptainerGuest.Without(spec), control);
         using CancellationTokenRegistration cancel = ct.Register(run.Cancel);
         return await run.WaitAsync();
     }
+
+    private Task<RunResult?> GuestAsync(LaunchSpec spec, RunControl control, CancellationToken ct) =>
+        Task.Factory.StartNew(() => ApptainerGuest.Run(spec, control, helperDirectory, ct), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     private static RuntimeFacts? Chosen(ImmutableArray<RuntimeFacts> runtimes) =>
         runtimes.FirstOrDefault(r => r.Works.Works && !ApptainerDialect.Of(r).TooOld);

@@ -4,7 +4,10 @@ using NLog;
 
 namespace GridWrapper.Launching;
 
-/// <summary>One runtime process from its start to its end: signals, limits, stderr, and what the end means.</summary>
+/// <summary>
+/// One runtime process from its start to its end: signals, limits, stderr, and what the end means. For runtimes that cannot start the helper in their container
+/// (<see cref="ApptainerGuest"/>): whether the payload was started is read off the messages then, and a KILL of gridwrap leaves the payload running.
+/// </summary>
 internal sealed class ApptainerRun : IDisposable
 {
     private const int StandardError = 2;
@@ -46,7 +49,7 @@ internal sealed class ApptainerRun : IDisposable
         catch (LinuxException e)
         {
             _stderr?.Dispose();
-            throw CannotStart(e);
+            throw new GridWrapperException(ApptainerFailure.CannotStart(spec, e), e);
         }
 
         _stderr?.CloseWriteEnd();
@@ -89,7 +92,7 @@ internal sealed class ApptainerRun : IDisposable
         string messages = _stderr?.Finish() ?? "";
         if (_hung)
         {
-            throw Hung();
+            throw new GridWrapperException(ApptainerFailure.Hung(_spec, _control.SetupDeadline));
         }
 
         bool readable = exit.Signal is null && _stopReason == StopReason.None && _stderr is { TotalBytes: <= MessageBytes };
@@ -106,7 +109,7 @@ internal sealed class ApptainerRun : IDisposable
         };
         return end switch
         {
-            ApptainerEnd.Failed failed => throw NotStarted(exit.Code, failed),
+            ApptainerEnd.Failed failed => throw new GridWrapperException(ApptainerFailure.NotStarted(_spec, exit.Code, failed)),
             ApptainerEnd.NotExecuted not => result with { ExitCode = not.ExitCode, ExecErrno = not.Errno },
             _ => result,
         };
@@ -235,28 +238,4 @@ internal sealed class ApptainerRun : IDisposable
             }
         }
     }
-
-    private GridWrapperException CannotStart(LinuxException e) => new(
-        Problem("start-runtime", PilotError.ApptainerNotInstalled, $"{_spec.Argv[0]} could not be started in {_spec.WorkingDirectory}: {e.ErrnoName}; check apptainer.programs of the site profile") with { Errno = e.ErrnoName },
-        e);
-
-    private GridWrapperException Hung() => new(
-        Problem("set-up", PilotError.ContainerGeneralFailure, $"{_spec.Argv[0]} had not started the payload after {_control.SetupDeadline.TotalSeconds} s and was killed; see whether a bind or the root filesystem hangs") with { Errno = "ETIMEDOUT" });
-
-    private GridWrapperException NotStarted(int code, ApptainerEnd.Failed failed)
-    {
-        Failure failure = Problem(failed.Step, failed.PilotErrorCode, $"{_spec.Argv[0]} ended with {code} before the payload started: {failed.Text}; {failed.Advice}") with { Errno = failed.Errno };
-        return new GridWrapperException(failed.Blame == Blame.Site ? failure : failure with { Blame = failed.Blame, Retryable = false, ExitCode = ExitCodes.CannotRun });
-    }
-
-    private static Failure Problem(string step, int pilotErrorCode, string message) => new()
-    {
-        Blame = Blame.Site,
-        Phase = Phase.Launch,
-        Step = step,
-        PilotErrorCode = pilotErrorCode,
-        Message = message,
-        Retryable = true,
-        ExitCode = ExitCodes.TryElsewhere,
-    };
 }

@@ -9,6 +9,9 @@ namespace GridWrapper.Launching;
 /// </summary>
 internal static class InitHelper
 {
+    /// <summary>The helper's program for whoever inherits its descriptors: another runtime, which starts it in its container.</summary>
+    internal const string ByDescriptor = "/proc/self/fd/10";
+
     /// <summary>Descriptor numbers in the helper: the program itself, the plan, the report pipe.</summary>
     private const int ProgramFd = 10;
     private const int PlanFd = 3;
@@ -26,17 +29,19 @@ internal static class InitHelper
     /// <exception cref="LinuxException">It could not be started.</exception>
     internal static ChildProcess Start(ReadOnlySpan<byte> plan, SafeFileHandle reports, StandardStreams streams, string fallbackDirectory)
     {
-        using SafeFileHandle planFile = MemoryFile("gridwrap-plan", plan, executable: false);
+        using SafeFileHandle planFile = MemoryFile.Create("gridwrap-plan", plan);
         List<(int Child, int Parent)> descriptors = [(PlanFd, Number(planFile)), (ReportFd, Number(reports))];
         streams.AddTo(descriptors);
         try
         {
-            using SafeFileHandle program = MemoryFile(Resource, Bytes(), executable: true);
-            return ChildProcess.StartHere(Spec($"/proc/self/fd/{ProgramFd}", [.. descriptors, (ProgramFd, Number(program))]));
+            using SafeFileHandle program = MemoryFile.Create(Resource, Bytes(), executable: true);
+            return ChildProcess.StartHere(Spec(ByDescriptor, [.. descriptors, (ProgramFd, Number(program))]));
         }
         catch (LinuxException e) when (e.Errno is Errno.EACCES or Errno.EPERM or Errno.ENOSYS)
         {
-            return ChildProcess.StartHere(Spec(OnDisk(fallbackDirectory), descriptors));
+            string path = OnDisk(fallbackDirectory);
+            using SafeFileHandle program = File.OpenHandle(path);
+            return ChildProcess.StartHere(Spec(path, [.. descriptors, (ProgramFd, Number(program))]));
         }
     }
 
@@ -50,38 +55,6 @@ internal static class InitHelper
         UnmanagedMemoryStream stream = (UnmanagedMemoryStream)(typeof(InitHelper).Assembly.GetManifestResourceStream(Resource)
             ?? throw new InvalidOperationException("the helper is not embedded in this build"));
         return new ReadOnlySpan<byte>(stream.PositionPointer, checked((int)stream.Length));
-    }
-
-    private static unsafe SafeFileHandle MemoryFile(string name, ReadOnlySpan<byte> content, bool executable)
-    {
-        int fd = Libc.MemfdCreate(name, Libc.MFD_CLOEXEC | (executable ? Libc.MFD_EXEC : 0));
-        if (fd < 0 && executable && Errno.Last == Errno.EINVAL)
-        {
-            fd = Libc.MemfdCreate(name, Libc.MFD_CLOEXEC); // before Linux 6.3 every memory file is executable
-        }
-
-        if (fd < 0)
-        {
-            throw new LinuxException("memfd_create", name, Errno.Last);
-        }
-
-        SafeFileHandle handle = new(fd, ownsHandle: true);
-        fixed (byte* bytes = content)
-        {
-            for (int done = 0; done < content.Length;)
-            {
-                nint n = Libc.Write(fd, bytes + done, content.Length - done);
-                if (n < 0)
-                {
-                    handle.Dispose();
-                    throw new LinuxException("write", name, Errno.Last);
-                }
-
-                done += (int)n;
-            }
-        }
-
-        return handle;
     }
 
     /// <summary>Written once, under a name that holds its digest, complete before it is visible.</summary>

@@ -4,7 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace GridWrapper.Launching;
 
 /// <summary>
-/// A running gridwrap-init and its reports. It is a child of the thread that started it, which reads the reports and reaps it; signals may be sent from any thread.
+/// A running gridwrap-init and the reports about the payload: its own, or those of a second one that another runtime started in its container. It is a child of the
+/// thread that started it, which reads the reports and reaps it; signals may be sent from any thread.
 /// </summary>
 internal sealed class InitProcess : IDisposable
 {
@@ -12,56 +13,64 @@ internal sealed class InitProcess : IDisposable
     private const int KillAll = 40;
 
     private readonly ChildProcess _child;
-    private readonly SafeFileHandle _reports;
-    private readonly byte[] _record = new byte[InitReport.SizeBytes];
+    private readonly InitReports _own;
+    private readonly InitReports _payloads;
 
-    private InitProcess(ChildProcess child, SafeFileHandle reports) => (_child, _reports) = (child, reports);
+    private InitProcess(ChildProcess child, InitReports own, InitReports payloads) => (_child, _own, _payloads) = (child, own, payloads);
 
     internal int Pid => _child.Pid;
 
     /// <summary>True once <see cref="Next"/> has seen the end of the reports: the helper has ended, and with it all that it watched over.</summary>
-    internal bool HasEnded { get; private set; }
+    internal bool HasEnded => _payloads.HasEnded;
 
     /// <exception cref="LinuxException">The helper could not be started.</exception>
     internal static InitProcess Start(byte[] plan, StandardStreams streams, string fallbackDirectory)
     {
+        ChildProcess child = Start(plan, streams, fallbackDirectory, out InitReports reports);
+        return new InitProcess(child, reports, reports);
+    }
+
+    /// <summary>The helper watches over another runtime, which starts the helper again, in its container.</summary>
+    /// <param name="plan">For the first.</param>
+    /// <param name="guestPlan">For the second.</param>
+    /// <param name="streams">Standard error is the payload's.</param>
+    /// <param name="messages">Takes what the runtime itself writes to standard error.</param>
+    /// <param name="fallbackDirectory">As for <see cref="Start(byte[], StandardStreams, string)"/>.</param>
+    /// <exception cref="LinuxException">The helper could not be started.</exception>
+    internal static InitProcess StartOutside(byte[] plan, byte[] guestPlan, StandardStreams streams, SafeFileHandle messages, string fallbackDirectory)
+    {
+        using SafeFileHandle file = MemoryFile.Create("gridwrap-plan", guestPlan);
         (SafeFileHandle read, SafeFileHandle write) = Pipe.Create();
         using (write)
         {
+            InitReports guests = new(read);
             try
             {
-                return new InitProcess(InitHelper.Start(plan, write, streams, fallbackDirectory), read);
+                int error = streams.Error is { } own ? (int)own.DangerousGetHandle() : StandardStreams.ErrorNumber;
+                StandardStreams outside = streams with { Error = messages, ForGuest = [(int)file.DangerousGetHandle(), (int)write.DangerousGetHandle(), error] };
+                return new InitProcess(Start(plan, outside, fallbackDirectory, out InitReports reports), reports, guests);
             }
             catch
             {
-                read.Dispose();
+                guests.Dispose();
                 throw;
             }
         }
     }
 
     /// <summary>Waits for the next report; null when none came within the limit, or when there will be none.</summary>
-    internal InitReport? Next(TimeSpan? limit)
-    {
-        if (HasEnded || !Pipe.WaitReadable(_reports, limit))
-        {
-            return null;
-        }
-
-        HasEnded = !Pipe.ReadExactly(_reports, _record);
-        return HasEnded ? null : InitReport.Parse(_record);
-    }
+    internal InitReport? Next(TimeSpan? limit) => _payloads.Next(limit);
 
     /// <summary>Waits for the end of the helper and reaps it; null when it did not end within the limit.</summary>
     internal ChildExit? End(TimeSpan limit)
     {
         long deadline = Environment.TickCount64 + (limit.Ticks / TimeSpan.TicksPerMillisecond);
-        while (!HasEnded && Environment.TickCount64 < deadline)
+        while (!_own.HasEnded && Environment.TickCount64 < deadline)
         {
-            _ = Next(TimeSpan.FromMilliseconds(Math.Max(0, deadline - Environment.TickCount64)));
+            _ = _own.Next(TimeSpan.FromMilliseconds(Math.Max(0, deadline - Environment.TickCount64)));
         }
 
-        return HasEnded ? _child.Reap() : null;
+        return _own.HasEnded ? _child.Reap() : null;
     }
 
     internal void Signal(int signal) => _child.Signal(signal);
@@ -71,5 +80,28 @@ internal sealed class InitProcess : IDisposable
     /// <summary>Last resort: the kernel then ends everything below.</summary>
     internal void Kill() => _child.Signal(Libc.SIGKILL);
 
-    public void Dispose() => _reports.Dispose();
+    public void Dispose()
+    {
+        _own.Dispose();
+        _payloads.Dispose();
+    }
+
+    private static ChildProcess Start(byte[] plan, StandardStreams streams, string fallbackDirectory, out InitReports reports)
+    {
+        (SafeFileHandle read, SafeFileHandle write) = Pipe.Create();
+        using (write)
+        {
+            try
+            {
+                ChildProcess child = InitHelper.Start(plan, write, streams, fallbackDirectory);
+                reports = new InitReports(read);
+                return child;
+            }
+            catch
+            {
+                read.Dispose();
+                throw;
+            }
+        }
+    }
 }

@@ -53,6 +53,9 @@ internal sealed record LaunchSpec
     /// <summary>What people should know before it runs, null for nothing.</summary>
     public string? Warning { get; init; }
 
+    /// <summary>apptainer: what gridwrap-init does when the runtime has started it in the container; no variables = those that the runtime set. Null where the runtime starts the payload.</summary>
+    public LaunchSpec? Inside { get; init; }
+
     /// <summary>In order; empty for the apptainer launcher.</summary>
     public ImmutableArray<LaunchOperation> Operations { get; init; } = [];
 }

@@ -10,6 +10,6 @@ internal static class LauncherCatalog
     internal static ImmutableArray<ILauncher> Create(string helperDirectory) =>
     [
         new RootlessLauncher(helperDirectory),
-        new ApptainerLauncher(),
+        new ApptainerLauncher(helperDirectory),
     ];
 }

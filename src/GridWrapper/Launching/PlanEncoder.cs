@@ -23,11 +23,13 @@ internal sealed class PlanEncoder : IDisposable
     {
         None = 0,
         PidNamespace = 1,
+        Host = 2,
         Probe = 4,
         Terminal = 8,
         KeepKeyring = 16,
         DenySystemCalls = 32,
         FakeRoot = 64,
+        Guest = 128,
     }
 
     /// <summary>What follows from the launch itself.</summary>

@@ -13,6 +13,15 @@ namespace GridWrapper.Launching;
 /// <param name="terminal">The payload's terminal, null where it has none.</param>
 internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProcess init, TerminalProxy? terminal)
 {
+    /// <summary>What it means that the helper ended before the payload started, given its exit code.</summary>
+    internal Func<int, Failure> Vanished { get; init; } = RootlessFailure.Vanished;
+
+    /// <summary>What it means that nothing was heard within the deadline, given the helper's pid.</summary>
+    internal Func<int, Failure> Hung { get; init; } = pid => RootlessFailure.SetupHung(control.SetupDeadline, pid);
+
+    /// <summary>How long the helper may take to end once the payload has.</summary>
+    internal TimeSpan Leisure { get; init; } = Escalation.Unkillable;
+
     /// <summary>How often the wait looks up whether the tree has been given up.</summary>
     private static readonly TimeSpan Glance = TimeSpan.FromSeconds(1);
 
@@ -22,13 +31,13 @@ internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProce
         DateTimeOffset began = control.Time.GetUtcNow();
         if (first.Kind == InitReportKind.ExecFailed)
         {
-            _ = init.End(Escalation.Unkillable);
+            _ = init.End(Leisure);
             return NotExecuted(first.Errno, began);
         }
 
         if (first.Kind != InitReportKind.Started)
         {
-            _ = init.End(Escalation.Unkillable);
+            _ = init.End(Leisure);
             throw new GridWrapperException(RootlessFailure.From(first, spec));
         }
 
@@ -61,12 +70,12 @@ internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProce
 
         if (init.HasEnded)
         {
-            throw new GridWrapperException(RootlessFailure.Vanished(init.End(Escalation.Unkillable)?.Code ?? ExitCodes.CannotRun));
+            throw new GridWrapperException(Vanished(init.End(Leisure)?.Code ?? ExitCodes.CannotRun));
         }
 
         init.Kill();
         _ = init.End(Escalation.Unkillable);
-        throw new GridWrapperException(RootlessFailure.SetupHung(control.SetupDeadline, init.Pid));
+        throw new GridWrapperException(Hung(init.Pid));
     }
 
     /// <summary>The end report; null when everything inside was killed without one, or could not be killed.</summary>
@@ -80,7 +89,14 @@ internal sealed class RootlessRun(LaunchSpec spec, RunControl control, InitProce
         while (end is not { Kind: InitReportKind.Exited } && !init.HasEnded && !escalation.HasGivenUp);
 
         // The helper itself is gone a moment later; a zombie left by us would be a process left behind.
-        if (init.End(escalation.HasGivenUp ? TimeSpan.Zero : Escalation.Unkillable) is not null)
+        bool ended = init.End(escalation.HasGivenUp ? TimeSpan.Zero : Leisure) is not null;
+        if (!ended)
+        {
+            init.Kill();
+            ended = init.End(escalation.HasGivenUp ? TimeSpan.Zero : Escalation.Unkillable) is not null;
+        }
+
+        if (ended)
         {
             terminal?.Finish();
         }

@@ -50,6 +50,9 @@ internal static class DryRunDocument
         ["argv"] = new JArray(launch.Argv),
         ["env"] = new JObject(launch.Environment.Select(e => new JProperty(e.Key, e.Value))),
         ["cwd"] = launch.WorkingDirectory,
+        ["inside"] = launch.Inside is { } inside
+            ? new JObject { ["argv"] = new JArray(inside.Argv), ["env"] = new JObject(inside.Environment.Select(e => new JProperty(e.Key, e.Value))), ["cwd"] = inside.WorkingDirectory }
+            : null,
         ["uidMap"] = new JArray(launch.UidMap),
         ["gidMap"] = new JArray(launch.GidMap),
         ["operations"] = new JArray(launch.Operations.Select(o =>

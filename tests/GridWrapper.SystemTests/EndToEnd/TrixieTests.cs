@@ -40,6 +40,20 @@ internal sealed class TrixieTests : EndToEndFixture
     }
 
     [Test]
+    public async Task Killing_the_program_ends_the_payload_under_Apptainer(CancellationToken ct)
+    {
+        Area area = InTrixie();
+        using StartedRun run = area.Start(null, "exec", "--launcher", "apptainer", Testbed.ReadableTree, "--", "/bin/sh", "-c", "trap '' TERM HUP; setsid sleep 4815.5 & touch began; sleep 4815.5");
+        await run.UntilAsync(() => File.Exists(Path.Combine(area.JobDirectory, "began")), ct);
+        run.Signal("KILL");
+        _ = await run.EndAsync(ct);
+        while (Launching.RootlessTestbed.IsRunning("sleep 4815.5"))
+        {
+            await Task.Delay(50, ct);
+        }
+    }
+
+    [Test]
     public async Task The_plan_names_both_launchers_and_prefers_ours(CancellationToken ct)
     {
         Area area = InTrixie();

@@ -89,7 +89,7 @@ internal sealed class ApptainerTestbed : IDisposable
         string errors = request.JobDirectory + ".err";
         using SafeFileHandle stdout = File.OpenHandle(output, FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
         using SafeFileHandle stderr = File.OpenHandle(errors, FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
-        ApptainerLauncher launcher = new();
+        ApptainerLauncher launcher = new("/nonexistent");
         LaunchSpec spec = launcher.Build(request);
         LaunchSpec inTree = spec with
         {

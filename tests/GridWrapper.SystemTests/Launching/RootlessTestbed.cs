@@ -98,6 +98,13 @@ internal sealed class RootlessTestbed : IDisposable
         return StartRaw([.. AsUser, "/usr/bin/script", "-qefc", "exec " + line, "/dev/null"], new Launch { Directory = NewDirectory(), KeepInput = true, Environment = environment });
     }
 
+    /// <summary>A line of the host's shell at a terminal of its own.</summary>
+    internal Process StartLineAtTerminal(string line, string shell)
+    {
+        ImmutableSortedDictionary<string, string> environment = ImmutableSortedDictionary<string, string>.Empty.Add("GRIDWRAP_CACHE", Cache).Add("TERM", "dumb").Add("SHELL", shell);
+        return StartRaw([.. AsUser, "/usr/bin/script", "-qefc", line, "/dev/null"], new Launch { Directory = NewDirectory(), KeepInput = true, Environment = environment });
+    }
+
     internal Process StartExec(string image, IEnumerable<string> words, Launch launch, params string[] options) =>
         Start(["exec", "--launcher", "rootless", "--quiet", .. options, image, "--", .. words], launch);
 

@@ -31,14 +31,14 @@ internal sealed class ApptainerJudgeTests
     [TestCaseSource(nameof(Usable))]
     public void IsUsable(ImmutableArray<RuntimeFacts> runtimes, string reason)
     {
-        Verdict verdict = new ApptainerLauncher().Judge(Requests.Plan(Known(runtimes)));
+        Verdict verdict = new ApptainerLauncher("/cache").Judge(Requests.Plan(Known(runtimes)));
         Assert.That((verdict as Verdict.Usable, verdict.Reason), Is.EqualTo((Verdict.Yes(new Cost(0, 0, 0, 0.25), reason), reason)));
     }
 
     [TestCaseSource(nameof(Refused))]
     public void IsRefused(object runtimes, string reason, int pilotErrorCode, string? errno)
     {
-        Verdict.Refused? verdict = new ApptainerLauncher().Judge(Requests.Plan((Fact<ImmutableArray<RuntimeFacts>>)runtimes)) as Verdict.Refused;
+        Verdict.Refused? verdict = new ApptainerLauncher("/cache").Judge(Requests.Plan((Fact<ImmutableArray<RuntimeFacts>>)runtimes)) as Verdict.Refused;
         Assert.That((verdict?.Reason, verdict?.PilotErrorCode, verdict?.Errno, verdict?.Retryable), Is.EqualTo((reason, pilotErrorCode, errno, true)));
     }
 

@@ -142,7 +142,7 @@ internal sealed class ApptainerRunTests : IDisposable
     public void ARuntimeThatIsGoneIsAFailure(CancellationToken ct)
     {
         LaunchSpec spec = Spec("") with { Argv = ["/nonexistent/apptainer", "exec"] };
-        GridWrapperException e = Assert.ThrowsAsync<GridWrapperException>(() => new ApptainerLauncher().RunAsync(spec, Control(null, null), ct));
+        GridWrapperException e = Assert.ThrowsAsync<GridWrapperException>(() => new ApptainerLauncher("/cache").RunAsync(spec, Control(null, null), ct));
         Assert.That((e.Failure.PilotErrorCode, e.Failure.Errno), Is.EqualTo((1372, "ENOENT")));
     }
 
@@ -175,5 +175,5 @@ internal sealed class ApptainerRunTests : IDisposable
     };
 
     private Task<RunResult> RunAsync(string script, CancellationToken ct, TimeSpan? timeout = null, TimeSpan? setup = null) =>
-        new ApptainerLauncher().RunAsync(Spec(script), Control(timeout, setup), ct);
+        new ApptainerLauncher("/cache").RunAsync(Spec(script), Control(timeout, setup), ct);
 }
