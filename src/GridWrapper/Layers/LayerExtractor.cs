@@ -195,7 +195,12 @@ internal sealed class LayerExtractor : IDisposable
     private void Replaced()
     {
         _replaced = true;
-        _lines?.Add(new IndexEntry { Type = 'x', Path = _making }, []);
+        if (_lines is not null)
+        {
+            // At once: lines about what now comes below this path must stand after it.
+            _lines.Add(new IndexEntry { Type = 'x', Path = _making }, []);
+            _index!.Append(_lines);
+        }
     }
 
     private void Note(char type, EntryPath path, TarEntry entry, string? target) =>

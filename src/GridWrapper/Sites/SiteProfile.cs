@@ -83,9 +83,6 @@ internal sealed record CachePolicy
     /// <summary>Null: ${TMPDIR:-/tmp}/gridwrap-&lt;uid&gt;. May hold ${VAR} references to the environment.</summary>
     public string? Directory { get; init; }
 
-    /// <summary>Caches that may be read only, made by others (a site's shared disk): a layer found in one of them is used in place.</summary>
-    public ImmutableArray<string> Roots { get; init; } = [];
-
     /// <summary>Above this size the layers used longest ago are removed before new ones are fetched, and by `cache gc`. Null: no limit.</summary>
     public double? MaxBytes { get; init; }
 }

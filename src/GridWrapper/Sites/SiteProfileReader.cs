@@ -153,11 +153,9 @@ internal static class SiteProfileReader
 
     private static CachePolicy ReadCache(ProfileSection section)
     {
-        CachePolicy otherwise = new();
         CachePolicy policy = new()
         {
             Directory = section.OptionalText("directory", ProfileRules.ExpandablePath),
-            Roots = section.Texts("roots", otherwise.Roots, ProfileRules.AbsolutePath),
             MaxBytes = section.OptionalNumber("maxBytes", CacheBytes),
         };
         section.Finish();

@@ -18,7 +18,6 @@ internal static class SiteProfileWriter
         ["cache"] = new JObject
         {
             ["directory"] = profile.Cache.Directory,
-            ["roots"] = new JArray(profile.Cache.Roots),
             ["maxBytes"] = profile.Cache.MaxBytes,
         },
         ["registries"] = new JObject
