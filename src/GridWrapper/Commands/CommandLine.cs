@@ -95,6 +95,7 @@ internal static class CommandLine
             ("probe", ProbeCommand.Create),
             ("selftest", SelftestCommand.Create),
             ("pull", PullCommand.Create),
+            ("cache", CacheCommand.Create),
             ("site", SiteCommand.Create),
             ("report", ReportCommand.Create),
             ("version", VersionCommand.Create),

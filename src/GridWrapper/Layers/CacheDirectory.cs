@@ -48,9 +48,18 @@ internal sealed record CacheDirectory(string Path)
         CheckOwner();
     }
 
+    /// <summary>Null, or why a cache cannot be on this file system.</summary>
+    internal static GridWrapperException? RefuseFileSystem(string path, string fileSystem) =>
+        fileSystem.StartsWith("nfs", StringComparison.OrdinalIgnoreCase) ? LayerFault.OnNfs(path, fileSystem) : null;
+
     private void OwnAll()
     {
         Own();
+        if (RefuseFileSystem(Path, new DriveInfo(Path).DriveFormat) is { } refusal)
+        {
+            throw refusal;
+        }
+
         foreach (string sub in (string[])["layers", "layers/sha256", "flat", "stacks", "tmp", "locks"])
         {
             Directory.CreateDirectory($"{Path}/{sub}");

@@ -82,22 +82,12 @@ internal sealed class FileBatch : IDisposable
             throw new LinuxException(call, file.Path.ToString(), errno);
         }
 
-        lines?.Add(new IndexEntry
+        if (lines is not null)
         {
-            Type = 'f',
-            Path = file.Path,
-            Mode = file.Mode,
-            SizeBytes = file.Size,
-            Modified = file.Modified,
-            Sha256 = Sum(content),
-        });
-    }
-
-    private static string Sum(ReadOnlySpan<byte> content)
-    {
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(content, hash);
-        return Convert.ToHexStringLower(hash);
+            Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+            SHA256.HashData(content, hash);
+            lines.Add(new IndexEntry { Type = 'f', Path = file.Path, Mode = file.Mode, SizeBytes = file.Size, Modified = file.Modified }, hash);
+        }
     }
 
     private readonly record struct SmallFile(SafeFileHandle Directory, EntryPath Path, int Start, int NameLength, int Size, uint Mode, FileTime Modified);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.Unicode;
 using GridWrapper.Linux;
 
 namespace GridWrapper.Layers;
@@ -12,30 +13,45 @@ internal sealed class IndexLines
 {
     internal const string Header = "gridwrap-layer-index 1\n";
     private static readonly SearchValues<char> Plain = SearchValues.Create("!\"#$&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~");
-    private readonly StringBuilder _text = new();
 
-    internal int Length => _text.Length;
+    /// <summary>One buffer for all lines: an index of a hundred thousand files must not leave as many texts behind.</summary>
+    private byte[] _bytes = new byte[4096];
 
-    internal void Add(in IndexEntry entry)
+    internal int Length { get; private set; }
+
+    internal ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, Length);
+
+    internal void Clear() => Length = 0;
+
+    /// <param name="sha256">Of regular files; empty for none.</param>
+    internal void Add(in IndexEntry entry, ReadOnlySpan<byte> sha256)
     {
-        _text.Append(CultureInfo.InvariantCulture, $"{entry.Type} {Convert.ToString(entry.Mode, 8)} {entry.SizeBytes} {entry.Modified.Seconds}.{entry.Modified.Nanoseconds:D9} ");
-        _text.Append(entry.Sha256 ?? "-").Append(' ');
-        Escape(entry.Path.IsRoot ? "." : entry.Path.Latin1);
-        if (entry.Target is { } target)
+        const int NumbersAndDigest = 160;
+        int most = NumbersAndDigest + (3 * (entry.Path.Latin1.Length + (entry.Target?.Length ?? 0)));
+        if (_bytes.Length - Length < most)
         {
-            _text.Append(' ');
-            Escape(target);
+            Array.Resize(ref _bytes, Math.Max(_bytes.Length * 2, Length + most));
         }
 
-        _text.Append('\n');
-    }
+        Utf8.TryWrite(_bytes.AsSpan(Length), CultureInfo.InvariantCulture, $"{entry.Type} ", out int written);
+        Length += written;
+        Octal(entry.Mode);
+        Utf8.TryWrite(_bytes.AsSpan(Length), CultureInfo.InvariantCulture, $" {entry.SizeBytes} {entry.Modified.Seconds}.{entry.Modified.Nanoseconds:D9} ", out written);
+        Length += written;
+        if (!Convert.TryToHexStringLower(sha256, _bytes.AsSpan(Length), out written) || written == 0)
+        {
+            _bytes[Length] = (byte)'-';
+            written = 1;
+        }
 
-    /// <summary>The lines so far as bytes; the text is empty then.</summary>
-    internal byte[] TakeBytes()
-    {
-        byte[] bytes = Encoding.ASCII.GetBytes(_text.ToString());
-        _text.Clear();
-        return bytes;
+        Length += written;
+        Word(entry.Path.IsRoot ? "." : entry.Path.Latin1);
+        if (entry.Target is { } target)
+        {
+            Word(target);
+        }
+
+        _bytes[Length++] = (byte)'\n';
     }
 
     /// <exception cref="InvalidDataException">Not a line of an index.</exception>
@@ -64,17 +80,40 @@ internal sealed class IndexLines
         }
     }
 
-    private void Escape(string latin1)
+    private void Octal(uint mode)
     {
+        Span<byte> digits = stackalloc byte[11];
+        int at = digits.Length;
+        do
+        {
+            digits[--at] = (byte)('0' + (mode & 7));
+            mode >>= 3;
+        }
+        while (mode != 0);
+        digits[at..].CopyTo(_bytes.AsSpan(Length));
+        Length += digits.Length - at;
+    }
+
+    private void Word(string latin1)
+    {
+        _bytes[Length++] = (byte)' ';
         if (latin1.AsSpan().IndexOfAnyExcept(Plain) < 0)
         {
-            _text.Append(latin1);
+            Length += Encoding.Latin1.GetBytes(latin1, _bytes.AsSpan(Length));
             return;
         }
 
         foreach (char c in latin1)
         {
-            _ = Plain.Contains(c) ? _text.Append(c) : _text.Append(CultureInfo.InvariantCulture, $"%{(int)c:X2}");
+            if (Plain.Contains(c))
+            {
+                _bytes[Length++] = (byte)c;
+            }
+            else
+            {
+                Utf8.TryWrite(_bytes.AsSpan(Length), CultureInfo.InvariantCulture, $"%{(int)c:X2}", out int written);
+                Length += written;
+            }
         }
     }
 

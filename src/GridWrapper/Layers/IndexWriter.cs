@@ -19,11 +19,12 @@ internal sealed class IndexWriter : IDisposable
     {
         if (lines.Length > 0)
         {
-            byte[] bytes = lines.TakeBytes();
             lock (_gate)
             {
-                _file.Write(bytes);
+                _file.Write(lines.Bytes);
             }
+
+            lines.Clear();
         }
     }
 }

@@ -72,7 +72,7 @@ internal sealed class LayerDirectories
         foreach ((EntryPath path, Attributes attributes) in _implied.Select(p => KeyValuePair.Create(p, implied)).Concat(_stated).OrderByDescending(d => d.Key))
         {
             Apply(walker, path, attributes);
-            lines?.Add(new IndexEntry { Type = 'd', Path = path, Mode = attributes.Mode, Modified = attributes.Modified });
+            lines?.Add(new IndexEntry { Type = 'd', Path = path, Mode = attributes.Mode, Modified = attributes.Modified }, []);
         }
     }
 

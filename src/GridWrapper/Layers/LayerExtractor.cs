@@ -195,11 +195,16 @@ internal sealed class LayerExtractor : IDisposable
     private void Replaced()
     {
         _replaced = true;
-        _lines?.Add(new IndexEntry { Type = 'x', Path = _making });
+        if (_lines is not null)
+        {
+            // At once: lines about what now comes below this path must stand after it.
+            _lines.Add(new IndexEntry { Type = 'x', Path = _making }, []);
+            _index!.Append(_lines);
+        }
     }
 
     private void Note(char type, EntryPath path, TarEntry entry, string? target) =>
-        _lines?.Add(new IndexEntry { Type = type, Path = path, Mode = entry.Mode, Modified = FileMaker.Clamp(entry.Modified), Target = target });
+        _lines?.Add(new IndexEntry { Type = type, Path = path, Mode = entry.Mode, Modified = FileMaker.Clamp(entry.Modified), Target = target }, []);
 
     private void MakeFile(SafeFileHandle parent, EntryPath path, TarEntry entry, TarEntryReader reader)
     {
@@ -218,15 +223,8 @@ internal sealed class LayerExtractor : IDisposable
 
         using IncrementalHash? hash = _lines is null || !entry.Sparse.IsDefault ? null : IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         _dataBytes += _maker.File(parent, path.Name, (entry, reader), hash);
-        _lines?.Add(new IndexEntry
-        {
-            Type = 'f',
-            Path = path,
-            Mode = FileMaker.FileMode(entry),
-            SizeBytes = entry.SizeBytes,
-            Modified = FileMaker.Clamp(entry.Modified),
-            Sha256 = hash is null ? null : Convert.ToHexStringLower(hash.GetHashAndReset()),
-        });
+        var line = new IndexEntry { Type = 'f', Path = path, Mode = FileMaker.FileMode(entry), SizeBytes = entry.SizeBytes, Modified = FileMaker.Clamp(entry.Modified) };
+        _lines?.Add(line, hash is null ? [] : hash.GetHashAndReset());
     }
 
     /// <summary>What was said of a directory that a later entry replaced is void, and so are descriptors kept open in it.</summary>

@@ -11,12 +11,15 @@ namespace GridWrapper.Layers;
 /// processes that want the same missing layer one fetches it and the others wait and use it; a process killed at any moment leaves only
 /// work in progress that the next one removes. (Not promised: that a layer survives a power cut unharmed.)
 /// </summary>
-internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock)
+internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, CacheLeases? leases = null)
 {
     /// <summary>How long the others wait for the one that fetches. Its own stall limits end it much earlier when nothing comes.</summary>
     private static readonly TimeSpan LockPatience = TimeSpan.FromMinutes(60);
 
     private const int TransferTries = 3;
+
+    /// <summary>What a HEP release image takes unpacked for each byte of its blobs.</summary>
+    private const double UnpackedPerCompressed = 3.5;
 
     /// <summary>One core, too, receives one layer while it unpacks another.</summary>
     private const int LeastWorkers = 2;
@@ -68,20 +71,64 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock)
     /// <summary>All these layers, several at a time and the largest first, so that no core waits for one that was begun last. The first that fails stops the others.</summary>
     internal async Task<IReadOnlyDictionary<Digest, StoredLayer>> EnsureAllAsync(IEnumerable<(Descriptor Blob, Digest DiffId)> layers, IBlobSource source, CancellationToken ct)
     {
+        (Descriptor Blob, Digest DiffId)[] wanted = [.. layers.DistinctBy(layer => layer.DiffId).OrderByDescending(layer => layer.Blob.SizeBytes)];
         var made = new ConcurrentDictionary<Digest, StoredLayer>();
+        // Leases first: what this image has is not what a clean-up may take for it.
+        foreach ((_, Digest diffId) in wanted)
+        {
+            if (Find(diffId) is { } cached)
+            {
+                made[diffId] = cached;
+            }
+        }
+
+        MakeRoom([.. wanted.Where(layer => !made.ContainsKey(layer.DiffId)).Select(layer => layer.Blob)], ct);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount, LeastWorkers, MostWorkers), CancellationToken = ct };
         await Parallel.ForEachAsync(
-            layers.DistinctBy(layer => layer.DiffId).OrderByDescending(layer => layer.Blob.SizeBytes),
+            wanted.Where(layer => !made.ContainsKey(layer.DiffId)),
             options,
             async (layer, token) => made[layer.DiffId] = await EnsureAsync(layer.Blob, layer.DiffId, source, token));
         return made;
     }
 
+    /// <summary>Removes what was used longest ago where the missing layers would not fit; refuses before the first byte where that does not help.</summary>
+    private void MakeRoom(ImmutableArray<Descriptor> missing, CancellationToken ct)
+    {
+        double needed = missing.Sum(blob => (double)blob.SizeBytes) * UnpackedPerCompressed;
+        if (missing.IsEmpty)
+        {
+            return;
+        }
+
+        var inventory = new CacheInventory(cache);
+        if (MaxBytes is { } most)
+        {
+            inventory.Sweep((long)Math.Max(0, most - needed), ct);
+        }
+
+        long free = new DriveInfo(cache.Path).AvailableFreeSpace;
+        if (needed <= free)
+        {
+            return;
+        }
+
+        long held = inventory.List().Sum(item => item.DiskBytes);
+        inventory.Sweep((long)Math.Max(0, held - (needed - free)), ct);
+        free = new DriveInfo(cache.Path).AvailableFreeSpace;
+        if (needed > free)
+        {
+            throw LayerFault.NoRoom(cache.Path, needed, free);
+        }
+    }
+
+    /// <summary>Bytes the layers may take on disk before those used longest ago are removed; null for no limit.</summary>
+    public long? MaxBytes { get; init; }
+
     private StoredLayer? Find(Digest diffId)
     {
         try
         {
-            return Has(cache, diffId) ? new StoredLayer(diffId, cache.LayerTree(diffId), LayerRecordFile.Read(cache.LayerRecord(diffId)), WasCached: true) : null;
+            return Has(cache, diffId) && leases?.TryHold(cache.LayerDirectory(diffId)) != false ? new StoredLayer(diffId, cache.LayerTree(diffId), LayerRecordFile.Read(cache.LayerRecord(diffId)), WasCached: true) : null;
         }
         catch (InvalidDataException e)
         {
@@ -104,8 +151,7 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock)
             {
                 LayerIndex index = await UnpackAsync(new Wanted(blob, diffId, work, markers), source, ct);
                 LayerRecordFile.Write(work + "/layer.json", index, blob);
-                TreeRemover.Remove(cache.LayerDirectory(diffId));
-                Directory.Move(work, cache.LayerDirectory(diffId));
+                Publish(work, diffId);
                 Log.Info("layer {Blob} unpacked: {Entries} entries, {Bytes} bytes of data", blob.Digest, index.Entries, index.DataBytes);
                 return new StoredLayer(diffId, cache.LayerTree(diffId), index, WasCached: false);
             }
@@ -125,6 +171,26 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock)
                 throw;
             }
         }
+    }
+
+    /// <summary>The lease is taken before the rename: no clean-up comes in between.</summary>
+    private void Publish(string work, Digest diffId)
+    {
+        string final = cache.LayerDirectory(diffId);
+        if (DirectoryLease.TryShare(work) is { } lease)
+        {
+            if (leases is null)
+            {
+                lease.Dispose();
+            }
+            else
+            {
+                leases.Keep(final, lease);
+            }
+        }
+
+        TreeRemover.Remove(final);
+        Directory.Move(work, final);
     }
 
     private static async Task<LayerIndex> UnpackAsync(Wanted wanted, IBlobSource source, CancellationToken ct)

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http;
 using System.Net.Http.Headers;
 using GridWrapper.Diagnostics;
@@ -9,6 +10,8 @@ namespace GridWrapper.Registries;
 /// <summary>The pulling half of the OCI distribution protocol. Everything it hands out has the digest it was asked for.</summary>
 internal sealed class RegistryClient(HttpExchange exchange, RegistryTransport transport, Sites.RegistryPolicy policy) : IDisposable
 {
+    private readonly RegistryPlaces _places = new(policy);
+
     internal TransferCounter Counter => exchange.Counter;
 
     public void Dispose() => exchange.Dispose();
@@ -17,39 +20,66 @@ internal sealed class RegistryClient(HttpExchange exchange, RegistryTransport tr
     internal Task<ServedManifest> GetManifestAsync(ImageReference.InRegistry image, CancellationToken ct)
     {
         string wanted = image.Digest?.ToString() ?? image.Tag ?? "latest";
-        RegistryRequest request = Request(image, $"manifests/{wanted}", $"the manifest of {image}", Phase.Resolve) with { Accept = MediaTypes.AcceptedManifests };
-        return transport.AskAsync(request, (response, token) => ReadManifestAsync(request, image.Digest, response, token), ct);
+        RegistryRequest origin = Request(image, $"manifests/{wanted}", $"the manifest of {image}", Phase.Resolve) with { Accept = MediaTypes.AcceptedManifests };
+        return _places.AskAsync(origin, request => transport.AskAsync(request, (response, token) => ReadManifestAsync(request, image.Digest, response, token), ct));
     }
 
     /// <summary>A small blob as a whole.</summary>
     internal Task<byte[]> GetBlobAsync(ImageReference.InRegistry image, Descriptor blob, CancellationToken ct)
     {
-        RegistryRequest request = Request(image, $"blobs/{blob.Digest}", $"the configuration {blob.Digest} of {image}", Phase.Resolve);
+        RegistryRequest origin = Request(image, $"blobs/{blob.Digest}", $"the configuration {blob.Digest} of {image}", Phase.Resolve);
         if (blob.SizeBytes > ImageConfigReader.MaxBytes)
         {
-            throw RegistryFault.Strange(request, $"it states {blob.SizeBytes} bytes, more than the {ImageConfigReader.MaxBytes} allowed for a configuration");
+            throw RegistryFault.Strange(origin, $"it states {blob.SizeBytes} bytes, more than the {ImageConfigReader.MaxBytes} allowed for a configuration");
         }
 
-        return transport.AskAsync(request, (response, token) => ReadBlobAsync(request, blob, response, token), ct);
+        return _places.AskAsync(origin, request => transport.AskAsync(request, (response, token) => ReadBlobAsync(request, blob, response, token), ct));
     }
 
     /// <summary>A blob as a stream that fails unless it is the right one.</summary>
-    internal Task<Stream> OpenBlobAsync(ImageReference.InRegistry image, Descriptor blob, CancellationToken ct)
+    internal async Task<Stream> OpenBlobAsync(ImageReference.InRegistry image, Descriptor blob, CancellationToken ct)
     {
         RegistryRequest request = Request(image, $"blobs/{blob.Digest}", $"layer {blob.Digest} of {image}", Phase.Materialise);
-        return transport.AskAsync<Stream>(
-            request,
-            async (response, token) =>
+        var plan = new ResumePlan(blob.SizeBytes, (at, token) => OpenAtAsync(request with { From = at }, blob, token), (times, last) => RegistryFault.Broken(request, times, last), transport.Settings);
+        return new VerifiedStream(new ResumingBody(await OpenAtAsync(request, blob, ct), plan), blob, fault => RegistryFault.WrongBytes(request, fault));
+    }
+
+    private Task<Stream> OpenAtAsync(RegistryRequest origin, Descriptor blob, CancellationToken ct) =>
+        _places.AskAsync(origin, request => transport.AskAsync(request, (response, token) => StartAtAsync(request, blob, response, token), ct));
+
+    /// <summary>The body from the byte that was asked for; a server that knows no ranges sends all, and what came before is dropped.</summary>
+    private async Task<Stream> StartAtAsync(RegistryRequest request, Descriptor blob, HttpResponseMessage response, CancellationToken ct)
+    {
+        if (response.StatusCode == HttpStatusCode.PartialContent)
+        {
+            ContentRangeHeaderValue? range = response.Content.Headers.ContentRange;
+            return range?.From == request.From && (range.Length ?? blob.SizeBytes) == blob.SizeBytes
+                ? await exchange.OpenBodyAsync(response, ct)
+                : throw RegistryFault.Strange(request, $"asked for the bytes from {request.From} on, it sends '{range}' of {blob.SizeBytes}");
+        }
+
+        CheckLength(request, blob, response);
+        Stream body = await exchange.OpenBodyAsync(response, ct);
+        byte[] dropped = new byte[request.From > 0 ? 128 * 1024 : 0];
+        try
+        {
+            for (long left = request.From; left > 0;)
             {
-                CheckLength(request, blob, response);
-                return new VerifiedStream(await exchange.OpenBodyAsync(response, token), blob, fault => RegistryFault.WrongBytes(request, fault));
-            },
-            ct);
+                int got = await body.ReadAsync(dropped.AsMemory(0, (int)Math.Min(dropped.Length, left)), ct);
+                left -= got > 0 ? got : throw new TransientRegistryException($"{request.Endpoint.Host} does not send {request.What} as far as it did before");
+            }
+        }
+        catch (TransferBrokenException e)
+        {
+            throw new TransientRegistryException(e.Message, e);
+        }
+
+        return body;
     }
 
     private RegistryRequest Request(ImageReference.InRegistry image, string path, string what, Phase phase) => new()
     {
-        Endpoint = RegistryEndpoint.For(image.Host, policy),
+        Endpoint = RegistryEndpoint.For(image.Host, _places.Policy),
         Repository = image.Repository,
         Path = $"v2/{image.Repository}/{path}",
         What = what,

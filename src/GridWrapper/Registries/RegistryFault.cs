@@ -51,6 +51,19 @@ internal static class RegistryFault
         Retryable = true,
     });
 
+    /// <summary>The transfer of a blob broke again and again, with nothing new in between.</summary>
+    internal static GridWrapperException Broken(RegistryRequest request, int times, Exception last) => new(
+        new Failure
+        {
+            Blame = Blame.Registry,
+            Phase = request.Phase,
+            Step = request.Step,
+            PilotErrorCode = PilotError.ContainerGeneralFailure,
+            Message = $"the transfer of {request.What} broke {times} times in a row, last: {last.Message}; the registry or the network in between is not well, try again later",
+            Retryable = true,
+        },
+        last);
+
     internal static string Status(HttpStatusCode code) => string.Create(CultureInfo.InvariantCulture, $"{(int)code} {code}");
 
     private static GridWrapperException Make(RegistryRequest request, Blame blame, int pilotErrorCode, string message) => new(new Failure

@@ -21,6 +21,9 @@ internal sealed record RegistryRequest
     /// <summary>Media types accepted; empty for any.</summary>
     public ImmutableArray<string> Accept { get; init; } = [];
 
+    /// <summary>First byte wanted; the ones before it came already.</summary>
+    public long From { get; init; }
+
     public string Step => Phase == Phase.Materialise ? "fetch-blob" : "fetch-manifest";
 
     public Uri Uri => new(Endpoint.Base, Path);

@@ -20,6 +20,7 @@ internal sealed class RegistryTransport
 
     internal RegistryTransport(HttpExchange exchange, RegistryAuthenticator authenticator, RetrySettings settings)
     {
+        Settings = settings;
         _exchange = exchange;
         _authenticator = authenticator;
         _retries = new ResiliencePipelineBuilder { TimeProvider = settings.Clock }
@@ -38,6 +39,8 @@ internal sealed class RegistryTransport
             })
             .Build();
     }
+
+    internal RetrySettings Settings { get; }
 
     /// <summary>Asks, and gives the successful answer to <paramref name="use"/>, which owns it. What fails in passing, there too, is tried again.</summary>
     /// <exception cref="Diagnostics.GridWrapperException">Not found, denied, unreachable, or an answer that makes no sense.</exception>
@@ -77,7 +80,7 @@ internal sealed class RegistryTransport
             response = await FollowAsync(request, header, ct);
         }
 
-        if (response.StatusCode == HttpStatusCode.OK)
+        if (response.StatusCode == HttpStatusCode.OK || (response.StatusCode == HttpStatusCode.PartialContent && request.From > 0))
         {
             return response;
         }
@@ -137,6 +140,11 @@ internal sealed class RegistryTransport
         foreach (string type in request.Accept)
         {
             message.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(type));
+        }
+
+        if (request.From > 0)
+        {
+            message.Headers.Range = new RangeHeaderValue(request.From, null);
         }
 
         message.Headers.Authorization = IsRegistry(request, uri) ? authorization : null;

@@ -82,6 +82,9 @@ internal sealed record CachePolicy
 {
     /// <summary>Null: ${TMPDIR:-/tmp}/gridwrap-&lt;uid&gt;. May hold ${VAR} references to the environment.</summary>
     public string? Directory { get; init; }
+
+    /// <summary>Above this size the layers used longest ago are removed before new ones are fetched, and by `cache gc`. Null: no limit.</summary>
+    public double? MaxBytes { get; init; }
 }
 
 /// <summary>How registries are reached.</summary>
@@ -95,7 +98,15 @@ internal sealed record RegistryPolicy
 
     /// <summary>A server that sends nothing for this long is given up.</summary>
     public double StallSeconds { get; init; } = 30;
+
+    /// <summary>Mirrors and pull-through caches, asked in this order before the registry itself.</summary>
+    public ImmutableArray<RegistryMirror> Mirrors { get; init; } = [];
 }
+
+/// <summary>Another server with the content of a registry.</summary>
+/// <param name="Registry">host[:port] as image references name it.</param>
+/// <param name="Url">Scheme, host and port of the mirror.</param>
+internal sealed record RegistryMirror(string Registry, string Url);
 
 /// <summary>Which Apptainer or Singularity may be used, and how.</summary>
 internal sealed record ApptainerPolicy

@@ -13,6 +13,7 @@ internal static class SiteProfileReader
     private static readonly NumberRange Deadline = new(0.1, 3600);
     private static readonly NumberRange Grace = new(0, 600);
     private static readonly NumberRange Limit = new(1, 31_536_000);
+    private static readonly NumberRange CacheBytes = new(1e6, 1e18);
 
     /// <summary>Reads a profile.</summary>
     /// <param name="text">The document.</param>
@@ -152,7 +153,11 @@ internal static class SiteProfileReader
 
     private static CachePolicy ReadCache(ProfileSection section)
     {
-        CachePolicy policy = new() { Directory = section.OptionalText("directory", ProfileRules.ExpandablePath) };
+        CachePolicy policy = new()
+        {
+            Directory = section.OptionalText("directory", ProfileRules.ExpandablePath),
+            MaxBytes = section.OptionalNumber("maxBytes", CacheBytes),
+        };
         section.Finish();
         return policy;
     }
@@ -165,9 +170,17 @@ internal static class SiteProfileReader
             PlainHttp = section.Texts("plainHttp", otherwise.PlainHttp, ProfileRules.HostAndPort),
             ConfigFile = section.OptionalText("configFile", ProfileRules.ExpandablePath),
             StallSeconds = section.Number("stallSeconds", otherwise.StallSeconds, Deadline),
+            Mirrors = [.. section.Sections("mirrors").Select(ReadMirror)],
         };
         section.Finish();
         return policy;
+    }
+
+    private static RegistryMirror ReadMirror(ProfileSection section)
+    {
+        var mirror = new RegistryMirror(section.RequiredText("registry", ProfileRules.HostAndPort), section.RequiredText("url", ProfileRules.ServerUrl));
+        section.Finish();
+        return mirror;
     }
 
     private static ApptainerPolicy ReadApptainer(ProfileSection section)

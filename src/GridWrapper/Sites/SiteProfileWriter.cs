@@ -15,12 +15,17 @@ internal static class SiteProfileWriter
         ["cvmfs"] = Cvmfs(profile.Cvmfs),
         ["strategies"] = new JArray(profile.Strategies),
         ["launchers"] = new JArray(profile.Launchers),
-        ["cache"] = new JObject { ["directory"] = profile.Cache.Directory },
+        ["cache"] = new JObject
+        {
+            ["directory"] = profile.Cache.Directory,
+            ["maxBytes"] = profile.Cache.MaxBytes,
+        },
         ["registries"] = new JObject
         {
             ["plainHttp"] = new JArray(profile.Registries.PlainHttp),
             ["configFile"] = profile.Registries.ConfigFile,
             ["stallSeconds"] = profile.Registries.StallSeconds,
+            ["mirrors"] = new JArray(profile.Registries.Mirrors.Select(mirror => new JObject { ["registry"] = mirror.Registry, ["url"] = mirror.Url })),
         },
         ["apptainer"] = new JObject
         {

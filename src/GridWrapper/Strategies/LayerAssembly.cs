@@ -1,6 +1,7 @@
 using GridWrapper.Images;
 using GridWrapper.Layers;
 using GridWrapper.Probing;
+using GridWrapper.Sites;
 using NLog;
 
 namespace GridWrapper.Strategies;
@@ -9,6 +10,9 @@ namespace GridWrapper.Strategies;
 internal sealed class LayerAssembly(TimeProvider clock)
 {
     private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+
+    /// <summary>Held until the process ends: the payload runs on what is leased.</summary>
+    private readonly CacheLeases _leases = new(clock);
 
     /// <summary>The paths that <see cref="MakeAsync(Order, IBlobSource, CancellationToken)"/> would return if nothing forces it to flatten.</summary>
     internal static Rootfs Predict(Order order, ImmutableHashSet<Digest> cached, string source)
@@ -40,12 +44,12 @@ internal sealed class LayerAssembly(TimeProvider clock)
     private async Task<Rootfs> FetchAsync(Order order, CacheDirectory cache, IBlobSource blobs, CancellationToken ct)
     {
         cache.Prepare();
-        if (order.Form == RootfsForm.Tree && Directory.Exists(cache.FlatDirectory(Key(order.Image))))
+        if (order.Form == RootfsForm.Tree && _leases.TryHold(cache.FlatDirectory(Key(order.Image))))
         {
             return Describe(order, [.. order.Image.Config.DiffIds], blobs.Name) with { LowerDirectories = [cache.FlatTree(Key(order.Image))] };
         }
 
-        var store = new LayerStore(cache, clock);
+        var store = new LayerStore(cache, clock, _leases) { MaxBytes = (long?)order.Cache.MaxBytes };
         IReadOnlyDictionary<Digest, StoredLayer> layers = await store.EnsureAllAsync(order.Image.Manifest.Layers.Zip(order.Image.Config.DiffIds), blobs, ct);
         ImmutableArray<string> directories = await PutTogetherAsync(order, cache, layers, ct);
         return Describe(order, [.. layers.Values.Where(layer => layer.WasCached).Select(layer => layer.DiffId)], blobs.Name) with { LowerDirectories = directories, UserXattr = directories.Length > 1 };
@@ -59,6 +63,7 @@ internal sealed class LayerAssembly(TimeProvider clock)
             (ImmutableArray<string> directories, string refusal) = Stack(order, cache, layers);
             if (refusal.Length == 0)
             {
+                _leases.TryHold(Path.GetDirectoryName(cache.StackBase(key))!);
                 return directories;
             }
 
@@ -66,6 +71,7 @@ internal sealed class LayerAssembly(TimeProvider clock)
         }
 
         string tree = await new Flattener(cache, clock).EnsureAsync(key, [.. order.Image.Config.DiffIds.Select(diffId => layers[diffId])], ct);
+        _leases.TryHold(cache.FlatDirectory(key));
         return [tree];
     }
 
@@ -98,5 +104,8 @@ internal sealed class LayerAssembly(TimeProvider clock)
     }
 
     /// <summary>What is to be put together where.</summary>
-    internal sealed record Order(string Strategy, ResolvedImage Image, string CacheDirectory, RootfsForm Form);
+    internal sealed record Order(string Strategy, ResolvedImage Image, string CacheDirectory, RootfsForm Form)
+    {
+        public CachePolicy Cache { get; init; } = new();
+    }
 }

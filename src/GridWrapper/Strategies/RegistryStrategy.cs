@@ -38,6 +38,6 @@ internal sealed class RegistryStrategy(RegistryClientFactory clients, LayerAssem
 
     private LayerAssembly.Order OrderFor(PlanInput input, RootfsForm form) =>
         input.Image.Resolved.IsKnown(out ResolvedImage image)
-            ? new LayerAssembly.Order(Name, image, input.CacheDirectory, form)
+            ? new LayerAssembly.Order(Name, image, input.CacheDirectory, form) { Cache = input.Site.Cache }
             : throw new InvalidOperationException("called without a usable verdict");
 }

@@ -113,7 +113,7 @@ internal sealed class FakeRegistry : IAsyncDisposable
     {
         internal int Status { get; init; } = 200;
 
-        internal Dictionary<string, string> Headers { get; } = new(StringComparer.OrdinalIgnoreCase);
+        internal Dictionary<string, string> Headers { get; private init; } = new(StringComparer.OrdinalIgnoreCase);
 
         internal byte[] Body { get; init; } = [];
 
@@ -122,6 +122,9 @@ internal sealed class FakeRegistry : IAsyncDisposable
 
         /// <summary>Stops sending after so many bytes and keeps the connection open.</summary>
         internal int? StallAfter { get; init; }
+
+        /// <summary>After so many bytes sends one now and then, and never ends.</summary>
+        internal int? DribbleAfter { get; init; }
 
         internal static Answer Error(int status, string code, string message) =>
             new() { Status = status, Body = Encoding.UTF8.GetBytes($$$$"""{"errors":[{"code":"{{{{code}}}}","message":"{{{{message}}}}"}]}""") };
@@ -146,8 +149,14 @@ internal sealed class FakeRegistry : IAsyncDisposable
             }
 
             await stream.WriteAsync(Encoding.Latin1.GetBytes(head.Append("\r\n").ToString()), ct);
-            await stream.WriteAsync(Body.AsMemory(0, StallAfter ?? Body.Length), ct);
+            await stream.WriteAsync(Body.AsMemory(0, StallAfter ?? DribbleAfter ?? Body.Length), ct);
             await stream.FlushAsync(ct);
+            for (int at = DribbleAfter ?? Body.Length; at < Body.Length; at++)
+            {
+                await Task.Delay(50, ct);
+                await stream.WriteAsync(Body.AsMemory(at, 1), ct);
+            }
+
             if (StallAfter is not null)
             {
                 await Task.Delay(Timeout.Infinite, ct);

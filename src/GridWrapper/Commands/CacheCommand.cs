@@ -1,0 +1,152 @@
+using System.CommandLine;
+using GridWrapper.Diagnostics;
+using GridWrapper.Layers;
+using GridWrapper.Planning;
+using GridWrapper.Running;
+using Newtonsoft.Json.Linq;
+
+namespace GridWrapper.Commands;
+
+/// <summary>`gridwrap cache list|usage|verify|gc`.</summary>
+internal static class CacheCommand
+{
+    private static readonly OptionSpec MaxBytes = new("--max-bytes", OptionKind.Text, "remove what was used longest ago until the layers take no more than this (default: the profile's cache.maxBytes)", "BYTES");
+    private static readonly OptionSpec Remove = new("--remove", OptionKind.Flag, "remove damaged layers that nobody uses, so that the next job fetches them again");
+
+    internal static Command Create()
+    {
+        Command cache = new("cache", "Look after the node's cache. Example: gridwrap cache list");
+        cache.Subcommands.Add(Subcommand("list", "What is in the cache, longest unused first. Example: gridwrap cache list --json", List));
+        cache.Subcommands.Add(Subcommand("usage", "How much the cache takes. Example: gridwrap cache usage", Usage));
+        cache.Subcommands.Add(Subcommand("verify", "Reads every file of every layer again and compares it with its digest. Example: gridwrap cache verify --remove", Verify, Remove));
+        cache.Subcommands.Add(Subcommand("gc", "Removes leftovers, and what was used longest ago. What a running job uses stays. Example: gridwrap cache gc --max-bytes 20000000000", Collect, MaxBytes));
+        return cache;
+    }
+
+    /// <summary>One document for all four: the directory, and what the subcommand has to say.</summary>
+    internal static JObject Document(string directory, IEnumerable<CacheItem> items) => new()
+    {
+        ["directory"] = directory,
+        ["items"] = new JArray(items.Select(item => new JObject
+        {
+            ["kind"] = Kind(item),
+            ["name"] = item.Name,
+            ["diskBytes"] = item.DiskBytes,
+            ["entries"] = item.Entries,
+            ["lastUsed"] = item.LastUsed.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
+            ["inUse"] = item.InUse,
+        })),
+    };
+
+    private static Command Subcommand(string name, string description, Func<Call, int> run, params OptionSpec[] more)
+    {
+        Command command = new(name, description);
+        CommandOptions.Add(command, [.. GlobalOptions.Common, .. more]);
+        command.SetAction((parsed, ct) =>
+        {
+            OptionValues given = CommandOptions.Values(parsed);
+            RunSettings settings = SettingsReader.Read(given);
+            bool there = Directory.Exists(settings.CacheDirectory);
+            if (there)
+            {
+                new CacheDirectory(settings.CacheDirectory).Prepare();
+            }
+
+            return Task.FromResult(run(new Call(settings, given, new CacheInventory(new CacheDirectory(settings.CacheDirectory)), ct)));
+        });
+        return command;
+    }
+
+    private static int List(Call call)
+    {
+        ImmutableArray<CacheItem> items = call.Inventory.List();
+        Print(call, Document(call.Settings.CacheDirectory, items), [.. items.Select(Line)]);
+        return 0;
+    }
+
+    private static int Usage(Call call)
+    {
+        ImmutableArray<CacheItem> items = call.Inventory.List();
+        long bytes = items.Sum(item => item.DiskBytes);
+        string directory = call.Settings.CacheDirectory;
+        long? free = Directory.Exists(directory) ? new DriveInfo(directory).AvailableFreeSpace : null;
+        var document = new JObject
+        {
+            ["directory"] = directory,
+            ["diskBytes"] = bytes,
+            ["entries"] = items.Sum(item => item.Entries),
+            ["layers"] = items.Count(item => item.Kind == CacheItemKind.Layer),
+            ["inUse"] = items.Count(item => item.InUse),
+            ["unfinished"] = items.Count(item => item.Kind == CacheItemKind.Unfinished),
+            ["maxBytes"] = call.Settings.Site.Cache.MaxBytes,
+            ["freeBytes"] = free,
+        };
+        string limit = call.Settings.Site.Cache.MaxBytes is { } most ? PlanText.Size((long)most) : "none";
+        Print(call, document, [$"{directory}: {PlanText.Size(bytes)} in {document["layers"]} layers with {document["entries"]} entries, {document["inUse"]} things in use; limit {limit}, free {(free is { } f ? PlanText.Size(f) : "unknown")}"]);
+        return 0;
+    }
+
+    private static int Verify(Call call)
+    {
+        var faults = new JArray();
+        var lines = new List<string>();
+        ImmutableArray<CacheItem> layers = [.. call.Inventory.List().Where(item => item.Kind == CacheItemKind.Layer)];
+        var results = new ImmutableArray<string>[layers.Length];
+        long read = 0;
+        Parallel.For(0, layers.Length, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = call.Stop }, i =>
+        {
+            var verifier = new LayerVerifier(layers[i].Path);
+            results[i] = verifier.Verify(call.Stop);
+            Interlocked.Add(ref read, verifier.BytesRead);
+        });
+        for (int i = 0; i < layers.Length; i++)
+        {
+            if (!results[i].IsEmpty)
+            {
+                bool removed = call.Given.Flag(Remove) && call.Inventory.TryRemove(layers[i]);
+                faults.Add(new JObject { ["name"] = layers[i].Name, ["faults"] = new JArray(results[i]), ["removed"] = removed });
+                lines.AddRange(results[i].Select(fault => $"layer {layers[i].Name}: {fault}{(removed ? " (removed)" : "")}"));
+            }
+        }
+
+        lines.Add(string.Create(CultureInfo.InvariantCulture, $"{layers.Length} layers, {PlanText.Size(read)} read, {faults.Count} damaged"));
+        Print(call, new JObject { ["directory"] = call.Settings.CacheDirectory, ["layers"] = layers.Length, ["bytesRead"] = read, ["damaged"] = faults }, lines);
+        return faults.Count == 0 ? 0 : ExitCodes.TryElsewhere;
+    }
+
+    private static int Collect(Call call)
+    {
+        long most = call.Given.Text(MaxBytes) switch
+        {
+            null => (long)(call.Settings.Site.Cache.MaxBytes ?? long.MaxValue),
+            { } text when long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long bytes) => bytes,
+            { } text => throw GridWrapperException.BadInput("options", $"--max-bytes {text}: not a number of bytes"),
+        };
+        ImmutableArray<CacheItem> removed = call.Inventory.Sweep(most, call.Stop);
+        Print(call, Document(call.Settings.CacheDirectory, removed), [.. removed.Select(item => "removed " + Line(item)), $"freed {PlanText.Size(removed.Sum(item => item.DiskBytes))}"]);
+        return 0;
+    }
+
+    private static string Line(CacheItem item) =>
+        string.Create(CultureInfo.InvariantCulture, $"{Kind(item),-10} {item.Name} {PlanText.Size(item.DiskBytes),9} {item.Entries,7} {item.LastUsed:yyyy-MM-dd HH:mm}{(item.InUse ? " in use" : "")}");
+
+    private static string Kind(CacheItem item) => item.Kind switch
+    {
+        CacheItemKind.Layer => "layer",
+        CacheItemKind.Flat => "flat",
+        CacheItemKind.Stack => "stack",
+        _ => "unfinished",
+    };
+
+    private static void Print(Call call, JObject document, IReadOnlyList<string> lines)
+    {
+        string text = call.Settings.Json ? document.ToString() : string.Join('\n', lines);
+        if (text.Length > 0)
+        {
+            Console.Out.WriteLine(text);
+        }
+    }
+
+    /// <summary>One call of a subcommand.</summary>
+    private sealed record Call(RunSettings Settings, OptionValues Given, CacheInventory Inventory, CancellationToken Stop);
+}

@@ -1,0 +1,47 @@
+using System.Collections.Concurrent;
+using GridWrapper.Diagnostics;
+using GridWrapper.Sites;
+using NLog;
+
+namespace GridWrapper.Registries;
+
+/// <summary>
+/// Where the content of a registry may be had: the site's mirrors and pull-through caches in their order, then the registry itself. What is fetched by digest is the same
+/// everywhere; a tag is what the first place that has it says. A place that failed for another reason than not having something is not asked again by this client.
+/// </summary>
+internal sealed class RegistryPlaces(RegistryPolicy policy)
+{
+    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private readonly ConcurrentDictionary<Uri, bool> _failed = [];
+
+    internal RegistryPolicy Policy => policy;
+
+    /// <exception cref="GridWrapperException">The registry's own failure, when no mirror helped.</exception>
+    internal async Task<T> AskAsync<T>(RegistryRequest origin, Func<RegistryRequest, Task<T>> ask)
+    {
+        foreach (RegistryEndpoint mirror in Mirrors(origin.Endpoint))
+        {
+            try
+            {
+                return await ask(origin with { Endpoint = mirror });
+            }
+            catch (GridWrapperException e)
+            {
+                bool missing = e.Failure.PilotErrorCode == PilotError.ImageNotFound || e.Message.Contains("404", StringComparison.Ordinal);
+                Log.Info("the mirror {Mirror} is passed over: {Reason}", mirror.Base, e.Message);
+                if (!missing)
+                {
+                    _failed[mirror.Base] = true;
+                }
+            }
+        }
+
+        return await ask(origin);
+    }
+
+    private IEnumerable<RegistryEndpoint> Mirrors(RegistryEndpoint origin) => policy.Mirrors
+        .Where(mirror => string.Equals(mirror.Registry, origin.Host, StringComparison.OrdinalIgnoreCase))
+        .Select(mirror => new Uri(mirror.Url.TrimEnd('/') + "/"))
+        .Where(url => !_failed.ContainsKey(url))
+        .Select(url => origin with { Host = url.Authority, Base = url });
+}
