@@ -12,6 +12,9 @@ namespace GridWrapper.Strategies;
 /// </summary>
 internal sealed class CvmfsLayersStrategy(RegistryClientFactory clients, IProbeChildren children, TimeProvider clock) : IRootfsStrategy
 {
+    /// <summary>Held until the process ends: the payload runs on what is leased.</summary>
+    private readonly CacheLeases _leases = new(clock);
+
     internal const string StrategyName = "cvmfs-layers";
 
     public string Name => StrategyName;
@@ -58,7 +61,7 @@ internal sealed class CvmfsLayersStrategy(RegistryClientFactory clients, IProbeC
     }
 
     private HybridAssembly.Context Context(PlanInput input, IBlobSource? blobs) =>
-        new(new CacheDirectory(input.CacheDirectory), children, input.Site.Cvmfs, clock) { Blobs = blobs };
+        new(new CacheDirectory(input.CacheDirectory), children, input.Site.Cvmfs, clock) { Blobs = blobs, Leases = _leases, MaxBytes = (long?)input.Site.Cache.MaxBytes };
 
     private static CvmfsLayers Facts(PlanInput input) =>
         input.Image.CvmfsLayers.IsKnown(out CvmfsLayers facts) ? facts : throw new InvalidOperationException("called without a usable verdict");

@@ -102,13 +102,13 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
     private async Task<ImmutableArray<HybridStack.Piece>> PiecesAsync(CvmfsLayers facts, ImmutableArray<HybridPart> parts, LayerWalks.Found walks, CancellationToken ct)
     {
         List<HybridStack.Piece> pieces = [];
-        var store = new LayerStore(context.Cache, context.Clock);
+        IReadOnlyDictionary<Digest, StoredLayer> layers = await EnsureAllAsync(facts, [.. parts.OfType<HybridPart.Stored>()], ct);
         foreach (HybridPart part in parts)
         {
             switch (part)
             {
                 case HybridPart.Stored stored:
-                    pieces.Add(HybridStack.Of(await EnsureAsync(facts, store, stored, ct)));
+                    pieces.Add(HybridStack.Of(layers[stored.DiffId]));
                     break;
                 case HybridPart.InCvmfs layer:
                     pieces.Add(_stack.Of(layer, walks.Indexes[layer.Blob.Digest]));
@@ -123,20 +123,18 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
         return [.. pieces];
     }
 
-    private async Task<StoredLayer> EnsureAsync(CvmfsLayers facts, LayerStore store, HybridPart.Stored part, CancellationToken ct)
+    /// <summary>The layers that CVMFS does not have, several at a time.</summary>
+    private async Task<IReadOnlyDictionary<Digest, StoredLayer>> EnsureAllAsync(CvmfsLayers facts, ImmutableArray<HybridPart.Stored> parts, CancellationToken ct)
     {
-        if (part.DiffId == default || (context.Blobs is null && !part.Cached))
+        if (parts.Any(part => part.DiffId == default || (context.Blobs is null && !part.Cached)))
         {
             throw HybridFault.NothingToPullWith(facts.Notes);
         }
 
-        StoredLayer layer = await store.EnsureAsync(part.Blob, part.DiffId, context.Blobs ?? new NoBlobs(facts.Notes), ct);
-        if (!layer.WasCached)
-        {
-            _fetched.Add(part.DiffId);
-        }
-
-        return layer;
+        var store = new LayerStore(context.Cache, context.Clock, context.Leases) { MaxBytes = context.MaxBytes };
+        IReadOnlyDictionary<Digest, StoredLayer> layers = await store.EnsureAllAsync(parts.Select(part => (part.Blob, part.DiffId)), context.Blobs ?? new NoBlobs(facts.Notes), ct);
+        _fetched.UnionWith(layers.Values.Where(layer => !layer.WasCached).Select(layer => layer.DiffId));
+        return layers;
     }
 
     /// <summary>Looks at the trees of CVMFS once more, all in one child, for what decides the stacking; then for corners. Facts that were changed mean another round.</summary>
@@ -226,6 +224,12 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
     {
         /// <summary>Null where the registry does not answer.</summary>
         public IBlobSource? Blobs { get; init; }
+
+        /// <summary>Where the layers in use are held against a clean-up.</summary>
+        public CacheLeases? Leases { get; init; }
+
+        /// <summary>The profile's cache.maxBytes.</summary>
+        public long? MaxBytes { get; init; }
     }
 
     /// <summary>Stands where no registry is: a cached layer that vanished meanwhile cannot be fetched.</summary>
