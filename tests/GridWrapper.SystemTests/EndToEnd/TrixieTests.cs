@@ -47,7 +47,7 @@ internal sealed class TrixieTests : EndToEndFixture
         await run.UntilAsync(() => File.Exists(Path.Combine(area.JobDirectory, "began")), ct);
         run.Signal("KILL");
         _ = await run.EndAsync(ct);
-        while (Launching.RootlessTestbed.IsRunning("sleep 4815.5"))
+        while (Launching.RootlessTestbed.IsRunning("4815.5"))
         {
             await Task.Delay(50, ct);
         }

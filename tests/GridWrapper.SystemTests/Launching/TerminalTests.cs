@@ -22,7 +22,7 @@ internal sealed class TerminalTests
         using Process process = AtTerminal($"{Program} shell --env 'PS1=here> ' {_testbed.Image}");
         await TypeAfterAsync(process, "here> ", "tty; sleep 4811.5\n");
         await UntilAsync(process, "/dev/console");
-        await UntilAsync(process, () => RootlessTestbed.IsRunning("sleep 4811.5"));
+        await UntilAsync(process, () => RootlessTestbed.IsRunning("4811.5"));
         await TypeAsync(process, "\x1a");
         await UntilAsync(process, "Stopped");
         await TypeAfterAsync(process, "sleep 4811.5", "fg\n");
