@@ -24,7 +24,8 @@ internal static class PlanCommand
             using Composition parts = Composition.Create(settings);
             Prepared prepared = await parts.Surveyor.PrepareAsync(reference, everything: true, ct);
             ImmutableArray<PersonalityView> views = given.Text(GlobalOptions.Personality) is null ? [] : await ViewsAsync(parts, prepared, ct);
-            await Console.Out.WriteLineAsync(settings.Json ? Json(prepared, views) : Text(reference, prepared, views));
+            ImmutableArray<Finding> findings = await parts.Preflight.OfPlanAsync(prepared, parts.PredictRootfs(prepared), ct);
+            await Console.Out.WriteLineAsync(settings.Json ? Json(prepared, views, findings) : Text(reference, prepared, views, findings));
             return prepared.Plan.Chosen is null
                 ? ErrorReport.Print(prepared.Input.Image.ResolveFailure ?? Planner.Explain(prepared.Plan, prepared.Input))
                 : 0;
@@ -38,9 +39,9 @@ internal static class PlanCommand
             rootfs => LaunchComposer.WithVariables(LaunchComposer.Compose(parts.Settings, prepared.Input, rootfs, ScratchDirectory.Name(parts.Settings.CacheDirectory)), parts.Settings, []),
             ct) is { } request ? PersonalityView.All(request) : [];
 
-    private static string Json(Prepared prepared, ImmutableArray<PersonalityView> views)
+    private static string Json(Prepared prepared, ImmutableArray<PersonalityView> views, ImmutableArray<Finding> findings)
     {
-        Newtonsoft.Json.Linq.JObject document = DryRunDocument.Plan(prepared);
+        Newtonsoft.Json.Linq.JObject document = DryRunDocument.Plan(prepared, findings);
         if (!views.IsEmpty)
         {
             document["personalities"] = PersonalityText.Json(views);
@@ -49,9 +50,10 @@ internal static class PlanCommand
         return document.ToString();
     }
 
-    private static string Text(ImageReference reference, Prepared prepared, ImmutableArray<PersonalityView> views)
+    private static string Text(ImageReference reference, Prepared prepared, ImmutableArray<PersonalityView> views, ImmutableArray<Finding> findings)
     {
-        string plan = $"{reference}\n{PlanText.Format(prepared.Plan).TrimEnd()}";
+        string preflight = string.Concat(findings.Select(f => $"\npreflight: {f.Check}: {f.State}: {f.Detail}"));
+        string plan = $"{reference}\n{PlanText.Format(prepared.Plan).TrimEnd()}{preflight}";
         return views.IsEmpty ? plan : $"{plan}\n\n{PersonalityText.Format(views).TrimEnd()}";
     }
 

@@ -31,6 +31,7 @@ internal sealed class Composition : IDisposable
         Surveyor = new Surveyor(this, time);
         Runner = new ImageRunner(this, time);
         Look = new InsideLook(settings, Children);
+        Preflight = new Preflight(settings, Children);
     }
 
     internal static ImmutableArray<string> StrategyNames => StrategyCatalog.Names;
@@ -57,6 +58,8 @@ internal sealed class Composition : IDisposable
 
     internal InsideLook Look { get; }
 
+    internal Preflight Preflight { get; }
+
     /// <summary>For sandbox tarballs only.</summary>
     internal HttpClient Http => _http.Value;
 
@@ -69,6 +72,11 @@ internal sealed class Composition : IDisposable
     internal IRootfsStrategy Strategy(string name) => Strategies.First(s => s.Name == name);
 
     internal ILauncher Launcher(string name) => Launchers.First(l => l.Name == name);
+
+    /// <summary>The root filesystem of the chosen candidate as far as it can be foretold; null when nothing is usable.</summary>
+    internal Rootfs? PredictRootfs(Prepared prepared) => prepared.Plan.Chosen is { } chosen
+        ? Strategy(chosen.Strategy).Predict(prepared.Input, Launcher(chosen.Launcher).FormOn(prepared.Input.Host))
+        : null;
 
     /// <summary>The launch of the chosen candidate as a dry run shows it; null when nothing is usable.</summary>
     internal async Task<LaunchSpec?> PredictLaunchAsync(Prepared prepared, Func<Rootfs, LaunchRequest> compose, CancellationToken ct) =>

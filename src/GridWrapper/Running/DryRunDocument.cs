@@ -19,7 +19,6 @@ internal static class DryRunDocument
         return document;
     }
 
-    /// <summary>What `plan --json` prints.</summary>
     internal static JObject Plan(Prepared prepared) => new()
     {
         ["site"] = prepared.Input.Site.Name,
@@ -27,6 +26,14 @@ internal static class DryRunDocument
         ["image"] = ResultDocument.Image(prepared.Input.Image, null, prepared.Plan),
         ["plan"] = ResultDocument.Plan(prepared.Plan),
     };
+
+    /// <summary>What `plan --json` prints.</summary>
+    internal static JObject Plan(Prepared prepared, ImmutableArray<Finding> findings)
+    {
+        JObject document = Plan(prepared);
+        document["preflight"] = new JArray(findings.Select(f => new JObject { ["check"] = f.Check, ["state"] = f.State, ["detail"] = f.Detail }));
+        return document;
+    }
 
     internal static JObject Job(JobRequest job, ImmutableArray<string> command) => new()
     {

@@ -28,9 +28,14 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
             return outcome with { Failure = prepared.Input.Image.ResolveFailure ?? Planner.Explain(prepared.Plan, prepared.Input) };
         }
 
+        if (Preflight.OfPlatform(prepared.Input).Failure is { } unfit)
+        {
+            return outcome with { Failure = unfit };
+        }
+
         Attempts attempts = new(compose, control);
         outcome = await TryAllAsync(outcome, attempts, ct);
-        if (outcome.Result is null && !ct.IsCancellationRequested && await parts.Surveyor.WidenAsync(prepared, ct) is { } wider)
+        if (outcome.Result is null && outcome.Failure?.Step != Preflight.Step && !ct.IsCancellationRequested && await parts.Surveyor.WidenAsync(prepared, ct) is { } wider)
         {
             outcome = await TryAllAsync(outcome with { Input = wider.Input, Plan = wider.Plan }, attempts, ct);
         }
@@ -68,8 +73,10 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
                     Attempts = outcome.Attempts.Add(new Attempt(candidate.Strategy, candidate.Launcher, e.Failure.Phase, seconds, e.Failure)),
                     Failure = outcome.Failure ?? e.Failure,
                 };
-                if (ct.IsCancellationRequested)
+                if (ct.IsCancellationRequested || e.Failure.Step == Preflight.Step)
                 {
+                    // What the image itself lacks it lacks by every way.
+                    outcome = outcome with { Failure = e.Failure };
                     break;
                 }
             }
@@ -87,6 +94,7 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
         long launched = time.GetTimestamp();
         await using CvmfsKeeper keeper = await CvmfsKeeper.StartAsync(Mounted(outcome.Input), KeeperDeadline, ct);
         LaunchRequest request = attempts.Compose(rootfs);
+        await parts.Preflight.DemandAsync(request, ct);
         VolumeDirectories.Prepare(request);
         foreach (string note in request.Gpu?.Notes ?? [])
         {

@@ -27,6 +27,9 @@ internal static class ProbeKind
     /// <summary>BASE IMAGE-ID: the image's configuration, where the repository keeps it.</summary>
     internal const string Configuration = "cvmfs-config";
 
+    /// <summary>COUNT LAYER… CANDIDATE…: what does the first of these programs that is there need to start?</summary>
+    internal const string Program = "program-needs";
+
     /// <summary>PATH ROOT: directory, SIF or squashfs?</summary>
     internal const string Path = "path-kind";
 

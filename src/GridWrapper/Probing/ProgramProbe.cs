@@ -1,0 +1,68 @@
+using System.Numerics;
+using GridWrapper.Linux;
+using GridWrapper.Sites;
+
+namespace GridWrapper.Probing;
+
+/// <summary>Finds out what a program of an image needs: here where the whole image lies on local file systems, else by a disposable child.</summary>
+internal sealed class ProgramProbe(IProbeChildren children)
+{
+    private const long Amd64 = 0x3e;
+    private const long Arm64 = 0xb7;
+    private const long Ppc64 = 21;
+    private const long RiscV = 243;
+
+    internal async Task<Fact<ProgramNeeds>> FindAsync(ProgramQuestion question, CvmfsPolicy policy, CancellationToken ct)
+    {
+        MountInfo mounts = MountInfo.Read();
+        if (question.Layers.All(l => LocalPath.Resolve(l, mounts) is LocalPath.Here or LocalPath.Missing))
+        {
+            ProbeOutput.ToDictionary output = new();
+            ProgramCheck.Run(question, output);
+            return Judge(key => output.Values.GetValueOrDefault(key, ""));
+        }
+
+        string? remote = question.Layers.FirstOrDefault(l => CvmfsPath.IsBelow(l, policy.Root));
+        ProbeReply reply = await children.AskAsync(
+            new ProbeQuestion
+            {
+                Kind = ProbeKind.Program,
+                Arguments = question.ToWords(),
+                FirstDeadline = TimeSpan.FromSeconds(policy.StepSeconds),
+                StepDeadline = TimeSpan.FromSeconds(policy.StepSeconds),
+                Repository = remote is not null && CvmfsPath.RepositoryOf(remote, policy.Root) is { } name ? Path.Combine(policy.Root, name) : null,
+            },
+            ct);
+        return reply.End == ProbeEnd.Answered ? Judge(key => reply[key]) : new Fact<ProgramNeeds>.Unknown(reply.Trouble);
+    }
+
+    private static Fact<ProgramNeeds> Judge(Func<string, string> said)
+    {
+        if (said("open.errno") is { Length: > 0 } errno)
+        {
+            return new Fact<ProgramNeeds>.Unknown($"the tree cannot be opened: {errno}");
+        }
+
+        string program = said(ProgramCheck.ProgramKey);
+        return new Fact<ProgramNeeds>.Known(new ProgramNeeds
+        {
+            Program = program.Length > 0 ? program : null,
+            Architecture = said(ProgramCheck.MachineKey) is { Length: > 0 } machine ? Architecture(long.Parse(machine, CultureInfo.InvariantCulture)) : "",
+            CpuLevel = uint.TryParse(said(ProgramCheck.LevelKey), NumberStyles.None, CultureInfo.InvariantCulture, out uint levels) && levels != 0 ? BitOperations.Log2(levels) + 1 : 1,
+            Loader = said(ProgramCheck.LoaderKey),
+            LoaderMissing = said(ProgramCheck.LoaderErrnoKey) == Errno.Name(Errno.ENOENT),
+            Script = said(ProgramCheck.ScriptKey),
+            Interpreter = said(ProgramCheck.InterpreterKey),
+            InterpreterMissing = said(ProgramCheck.InterpreterErrnoKey) == Errno.Name(Errno.ENOENT),
+        });
+    }
+
+    private static string Architecture(long machine) => machine switch
+    {
+        Amd64 => "amd64",
+        Arm64 => "arm64",
+        Ppc64 => "ppc64le",
+        RiscV => "riscv64",
+        _ => string.Create(CultureInfo.InvariantCulture, $"ELF machine {machine}"),
+    };
+}

@@ -1,0 +1,182 @@
+using System.Text.RegularExpressions;
+using GridWrapper.SystemTests.Probing;
+using Newtonsoft.Json.Linq;
+
+namespace GridWrapper.SystemTests.EndToEnd;
+
+/// <summary>Images of which CVMFS holds some layers: exactly the others are fetched, as the registry sees it.</summary>
+[TestFixture, Parallelizable(ParallelScope.Self), CancelAfter(120_000)]
+internal sealed partial class HybridTests : EndToEndFixture
+{
+    private const string Repository = "unpacked.cern.ch";
+
+    private const string Site = """{ "name": "test", "strategies": ["cvmfs-layers", "registry"], "cvmfs": { "copies": "accept", "firstTouchSeconds": 5, "stepSeconds": 3 } }""";
+
+    private static JObject Manifest => JObject.Parse(File.ReadAllText(Path.Combine(Testbed.Image, "layout/blobs/sha256", Testbed.Digests["gzip"]["sha256:".Length..])));
+
+    private static (string Digest, long Size)[] Layers => [.. Manifest["layers"]!.Select(l => ((string)l["digest"]!, (long)l["size"]!))];
+
+    /// <summary>Which layers lie in CVMFS, as bits; a layer more than the image has means all.</summary>
+    [TestCase(0b000), TestCase(0b001), TestCase(0b010), TestCase(0b110), TestCase(0b101), TestCase(0b011), TestCase(0b1111111)]
+    public async Task Exactly_the_missing_layers_are_fetched(int there, CancellationToken ct)
+    {
+        Area area = NewArea();
+        string name = UniqueName(area);
+        PublishWhere(area, i => (there & (1 << i)) != 0);
+        area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
+        Outcome outcome = await RunAsync(area, name, ct);
+        (string Digest, long Size)[] missing = [.. Layers.Where((_, i) => (there & (1 << i)) == 0)];
+        using (Assert.EnterMultipleScope())
+        {
+            CheckJob(area, outcome, there == 0 ? "registry" : "cvmfs-layers");
+            Assert.That(LayersSent(area).Order(), Is.EqualTo(missing.Select(l => l.Digest).Order()));
+            Assert.That((long)area.Result["transfer"]!["bytesFetched"]!, Is.EqualTo(missing.Sum(l => l.Size)));
+            Assert.That((long)area.Result["transfer"]!["bytesFromCvmfs"]!, Is.EqualTo(Layers.Sum(l => l.Size) - missing.Sum(l => l.Size)));
+            Assert.That(area.Result["image"]!["layers"]!.Select(l => (string)l["source"]!), Is.EqualTo(Layers.Select((_, i) => (there & (1 << i)) == 0 ? "registry" : "cvmfs")));
+            Assert.That((string?)area.Result["image"]!["verified"], Is.EqualTo("verified"));
+        }
+    }
+
+    [Test]
+    public async Task A_second_job_fetches_nothing_and_sees_the_removals(CancellationToken ct)
+    {
+        Area area = NewArea();
+        string name = UniqueName(area);
+        PublishWhere(area, i => i != 0);
+        area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
+        string site = area.Write("site.json", Site);
+        string[] words = ["exec", "--site", site, "--strategy", "cvmfs-layers", "docker://" + name, "--", "/bin/sh", "-c", "ls -A / /data /data/opaque; cat /data/same/*"];
+        Outcome first = await area.RunAsync(ct, words);
+        int sent = LayersSent(area).Length;
+        Outcome second = await area.RunAsync(ct, words);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((first.ExitCode, second.ExitCode), Is.EqualTo((0, 0)), first.ToString() + second);
+            Assert.That(LayersSent(area), Has.Length.EqualTo(sent).And.Length.EqualTo(1));
+            Assert.That(second.Stdout, Is.EqualTo(first.Stdout));
+            Assert.That(first.Stdout, Does.Contain("kept").And.Not.Contain("deleted").And.Not.Contain("hidden").And.Not.Contain(".wh.").And.Not.Contain(".cvmfscatalog"));
+            Assert.That(first.Stdout, Does.EndWith("new\n"), "the directory that was removed and made again holds the new file only");
+        }
+    }
+
+    [Test]
+    public async Task Without_the_registry_the_repository_s_own_record_is_used(CancellationToken ct)
+    {
+        Area area = NewArea();
+        const string name = "127.0.0.1:9/testbed/image:gzip";
+        PublishWhere(area, _ => true);
+        WriteRecord(area, name);
+        area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
+        Outcome outcome = await RunAsync(area, name, ct);
+        using (Assert.EnterMultipleScope())
+        {
+            CheckJob(area, outcome, "cvmfs-layers");
+            Assert.That((string?)area.Result["image"]!["verified"], Is.EqualTo("unverified"));
+            Assert.That((string?)area.Result["image"]!["configDigest"], Is.EqualTo(Testbed.ConfigDigest));
+            Assert.That((long)area.Result["transfer"]!["bytesFetched"]!, Is.Zero);
+        }
+    }
+
+    [TestCase("--eio", "cvmfs-layers", 1)]
+    [TestCase("--hang", "registry", int.MaxValue)]
+    public async Task A_layer_that_errs_is_fetched_and_one_that_hangs_leaves_all_to_the_registry(string fault, string strategy, int fetched, CancellationToken ct)
+    {
+        Area area = NewArea();
+        string name = UniqueName(area);
+        PublishWhere(area, _ => true);
+        string hex = Layers[0].Digest["sha256:".Length..];
+        area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "cvmfs");
+        using FakeCvmfsMount mount = new(
+            Path.Combine(area.Root, "source", Repository), Path.Combine(area.Root, "cvmfs", Repository), ["--fqrn", Repository, fault, $"/.layers/{hex[..2]}/{hex}/layerfs"]);
+        Outcome outcome = await RunAsync(area, name, ct);
+        using (Assert.EnterMultipleScope())
+        {
+            CheckJob(area, outcome, strategy);
+            Assert.That(LayersSent(area), Has.Length.EqualTo(Math.Min(fetched, Layers.Length)));
+        }
+    }
+
+    [Test]
+    public async Task A_layer_with_other_metadata_than_the_manifest_s_is_fetched(CancellationToken ct)
+    {
+        Area area = NewArea();
+        string name = UniqueName(area);
+        PublishWhere(area, _ => true);
+        string other = Directory(area, Layers[1].Digest) + "/.metadata/layers.json";
+        await File.WriteAllTextAsync(other, (await File.ReadAllTextAsync(other, ct)).Replace("\"diff-digest\":\"sha256:", "\"diff-digest\":\"sha256:0000", StringComparison.Ordinal), ct);
+        area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
+        Outcome outcome = await RunAsync(area, name, ct);
+        using (Assert.EnterMultipleScope())
+        {
+            CheckJob(area, outcome, "cvmfs-layers");
+            Assert.That(LayersSent(area), Is.EqualTo(new[] { Layers[1].Digest }));
+        }
+    }
+
+    private static async Task<Outcome> RunAsync(Area area, string name, CancellationToken ct) =>
+        await area.RunAsync(ct, "run", "--site", area.Write("site.json", Site), "--job", area.Write("job.json", new TestJob { Image = "docker://" + name }.Json));
+
+    private static void CheckJob(Area area, Outcome outcome, string strategy)
+    {
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
+        Assert.That(area.ReadText(TestJob.Lfn), Is.EqualTo(TestJob.Content));
+        Assert.That((string?)area.Result["attempts"]!.Last!["strategy"], Is.EqualTo(strategy), area.Result.ToString());
+    }
+
+    private static string Directory(Area area, string digest)
+    {
+        string hex = digest["sha256:".Length..];
+        return Path.Combine(area.Root, "source", Repository, ".layers", hex[..2], hex);
+    }
+
+    /// <summary>Lays layers out as DUCC does: the archive's files as they are, removals as ordinary files, metadata beside them.</summary>
+    private static void PublishWhere(Area area, Func<int, bool> wanted)
+    {
+        System.IO.Directory.CreateDirectory(Path.Combine(area.Root, "source", Repository, "logDir"));
+        File.WriteAllText(Path.Combine(area.Root, "source", Repository, "logDir/lastUpdate"), "2026-11-01 12:00:00 | publisher | 1793534400\n");
+        string config = Path.Combine(Testbed.Image, "layout/blobs/sha256", Testbed.ConfigDigest["sha256:".Length..]);
+        string[] diffIds = [.. JObject.Parse(File.ReadAllText(config))["rootfs"]!["diff_ids"]!.Select(d => (string)d!)];
+        for (int i = 0; i < Layers.Length; i++)
+        {
+            if (!wanted(i))
+            {
+                continue;
+            }
+
+            string directory = Directory(area, Layers[i].Digest);
+            System.IO.Directory.CreateDirectory(directory + "/layerfs");
+            System.IO.Directory.CreateDirectory(directory + "/.metadata");
+            Tool.Run("/bin/tar", "-xpzf", Path.Combine(Testbed.Image, "layout/blobs/sha256", Layers[i].Digest["sha256:".Length..]), "-C", directory + "/layerfs", "--no-same-owner");
+            File.WriteAllText(directory + "/layerfs/.cvmfscatalog", "");
+            File.WriteAllText(
+                directory + "/.metadata/layers.json",
+                $$"""[{"id":"{{diffIds[i]["sha256:".Length..]}}","compressed-diff-digest":"{{Layers[i].Digest}}","diff-digest":"{{diffIds[i]}}","diff-size":1}]""");
+        }
+    }
+
+    private static void WriteRecord(Area area, string name)
+    {
+        string layers = string.Join(',', Layers.Select(l => $$"""{"MediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip","Size":{{l.Size}},"Digest":"{{l.Digest}}"}"""));
+        string config = $$"""{"MediaType":"application/vnd.docker.container.image.v1+json","Size":1,"Digest":"{{Testbed.ConfigDigest}}"}""";
+        area.Write(
+            $"source/{Repository}/.metadata/{name}/manifest.json",
+            $$"""{"SchemaVersion":2,"MediaType":"application/vnd.docker.distribution.manifest.v2+json","Config":{{config}},"Layers":[{{layers}}]}""");
+    }
+
+    private static string UniqueName(Area area)
+    {
+        string name = $"{Testbed.Address}/testbed/{Path.GetFileName(area.Root)}:gzip";
+        Tool.Run("/usr/bin/skopeo", "--insecure-policy", "copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false", $"oci:{Testbed.Image}/layout:gzip", "docker://" + name);
+        return name;
+    }
+
+    /// <summary>Digests of the layers that the registry sent for this area's image, to this product.</summary>
+    private static string[] LayersSent(Area area) =>
+    [
+        .. Testbed.AccessLog().Where(l => !l.Contains("skopeo", StringComparison.Ordinal)).Select(l => BlobRequest().Match(l))
+            .Where(m => m.Success && m.Groups[1].Value == Path.GetFileName(area.Root) && m.Groups[2].Value != Testbed.ConfigDigest).Select(m => m.Groups[2].Value),
+    ];
+
+    [GeneratedRegex("\"GET /v2/testbed/(area-[0-9a-f]+)/blobs/(sha256:[0-9a-f]{64}) ")]
+    private static partial Regex BlobRequest();
+}
