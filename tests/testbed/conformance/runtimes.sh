@@ -82,7 +82,7 @@ version() {
         apptainer) printf 'Apptainer %s\n' "$(apptainer version)" ;;
         podman) podman --version && XDG_RUNTIME_DIR=$work/podman/run crun --version | sed -n 1p ;;
         bwrap) bwrap --version ;;
-    esac | tr '\n' ' '
+    esac | xargs
 }
 
 # Whatever a runtime keeps running between launches.
