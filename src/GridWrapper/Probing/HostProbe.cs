@@ -1,3 +1,4 @@
+using GridWrapper.Linux;
 using NLog;
 
 namespace GridWrapper.Probing;
@@ -8,6 +9,9 @@ namespace GridWrapper.Probing;
 internal sealed class HostProbe(HostProbeContext context)
 {
     private const string NotAskedReason = "not asked";
+
+    /// <summary>A name service that is away must not hold a job up; then there are no ranges.</summary>
+    private static readonly TimeSpan NameServiceDeadline = TimeSpan.FromSeconds(3);
 
     private static readonly Logger Log = LogManager.GetCurrentClassLogger();
 
@@ -29,7 +33,7 @@ internal sealed class HostProbe(HostProbeContext context)
         HostFacts facts = new()
         {
             Node = node,
-            SubordinateIds = Guard("subordinate ids", () => SubordinateIdProbe.Probe(context.Root, node)),
+            SubordinateIds = await GuardAsync("subordinate ids", () => SubordinateIdProbe.ProbeAsync(context.Root, node, (program, words) => ProgramOutput.ReadAsync(program, words, NameServiceDeadline, ct)), ct),
             FuseDevice = request.Fuse ? Guard("fuse", () => DeviceProbe.Fuse(context.Root)) : new Fact<string>.Unknown(NotAskedReason),
             Gpus = request.Gpus ? Guard("gpus", () => DeviceProbe.Gpus(context.Root)) : new Fact<ImmutableArray<GpuFacts>>.Unknown(NotAskedReason),
             Zstd = request.Zstd ? Guard("zstd", () => ZstdProbe.Probe(context.Root, context.Environment)) : new Fact<string>.Unknown(NotAskedReason),

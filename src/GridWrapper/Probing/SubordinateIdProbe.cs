@@ -2,21 +2,36 @@ using System.Buffers;
 
 namespace GridWrapper.Probing;
 
-/// <summary>/etc/subuid and /etc/subgid, by name or by number, and newuidmap and newgidmap. Pool accounts of the grid rarely have any.</summary>
+/// <summary>
+/// The ranges of /etc/subuid and /etc/subgid, by name or by number, and newuidmap and newgidmap. Where the node's name service keeps the ranges (a line "subid:" of
+/// nsswitch.conf that names another source than files, as with FreeIPA), getsubids(1) is asked. Pool accounts of the grid rarely have any.
+/// </summary>
 internal static class SubordinateIdProbe
 {
     private static readonly SearchValues<char> Digits = SearchValues.Create("0123456789");
 
-    internal static Fact<SubordinateIds> Probe(string root, NodeFacts node)
+    /// <param name="root">Where the node's files are.</param>
+    /// <param name="node">Who asks.</param>
+    /// <param name="getsubids">Runs the program of that path with these arguments, and gives what it printed; null when it failed or did not answer.</param>
+    internal static async Task<Fact<SubordinateIds>> ProbeAsync(string root, NodeFacts node, Func<string, ImmutableArray<string>, Task<string?>> getsubids)
     {
-        if (Range(ProcFile.Text(root, "etc/subuid"), node) is not { } uids)
+        string uidSource = "/etc/subuid", gidSource = "/etc/subgid";
+        string uidText = ProcFile.Text(root, "etc/subuid"), gidText = ProcFile.Text(root, "etc/subgid");
+        if (node.UserName is { } user && IsInNameService(ProcFile.Text(root, "etc/nsswitch.conf")) && Program(root, "getsubids") is { } program)
         {
-            return Absent(node, "/etc/subuid");
+            uidSource = gidSource = "the name service (getsubids)";
+            uidText = Listed(await getsubids(program, [user]));
+            gidText = Listed(await getsubids(program, ["-g", user]));
         }
 
-        if (Range(ProcFile.Text(root, "etc/subgid"), node) is not { } gids)
+        if (Range(uidText, node) is not { } uids)
         {
-            return Absent(node, "/etc/subgid");
+            return Absent(node, uidSource);
+        }
+
+        if (Range(gidText, node) is not { } gids)
+        {
+            return Absent(node, gidSource);
         }
 
         return (Program(root, "newuidmap"), Program(root, "newgidmap")) is ({ } uidMapper, { } gidMapper)
@@ -26,6 +41,17 @@ internal static class SubordinateIdProbe
             })
             : new Fact<SubordinateIds>.Absent("newuidmap and newgidmap are not installed (package uidmap or shadow-utils)");
     }
+
+    private static bool IsInNameService(string nsswitch)
+    {
+        const string Key = "subid:";
+        string? line = nsswitch.Split('\n').FirstOrDefault(l => l.StartsWith(Key, StringComparison.Ordinal));
+        return line?[Key.Length..].Split(' ', '\t').Any(source => source.Length > 0 && source != "files") == true;
+    }
+
+    /// <summary>Lines "0: user start count" in the form of the files.</summary>
+    private static string Listed(string? answer) =>
+        string.Join('\n', (answer ?? "").Split('\n').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Where(w => w.Length == 4).Select(w => $"{w[1]}:{w[2]}:{w[3]}"));
 
     private static Fact<SubordinateIds>.Absent Absent(NodeFacts node, string file) =>
         new(string.Create(CultureInfo.InvariantCulture, $"{file} has no range for {node.UserName ?? "uid"} ({node.Uid})"));

@@ -1,4 +1,3 @@
-using System.IO.Pipes;
 using GridWrapper.Linux;
 
 namespace GridWrapper.SelfTest;
@@ -14,42 +13,8 @@ internal static class LoaderListing
     /// <summary>Library name → path. Empty if the loader could not be run or did not answer in time.</summary>
     internal static async Task<ImmutableDictionary<string, string>> RunAsync(string loader, string program, CancellationToken ct)
     {
-        using CancellationTokenSource deadline = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        deadline.CancelAfter(s_deadline);
-        using AnonymousPipeServerStream output = new(PipeDirection.In);
-        ChildProcess child;
-        try
-        {
-            child = ChildProcess.Start(new ChildSpec
-            {
-                Program = loader,
-                Argv = [loader, "--list", program],
-                Environment = [],
-                Descriptors = [(1, (int)output.ClientSafePipeHandle.DangerousGetHandle()), (2, (int)output.ClientSafePipeHandle.DangerousGetHandle())],
-            });
-        }
-        catch (LinuxException)
-        {
-            return ImmutableDictionary<string, string>.Empty;
-        }
-
-        output.DisposeLocalCopyOfClientHandle();
-        try
-        {
-            using StreamReader reader = new(output);
-            // A read of an anonymous pipe cannot be cancelled: it ends with the child, which is killed below.
-            string text = await reader.ReadToEndAsync(ct).WaitAsync(deadline.Token);
-            ChildExit exit = await child.Exit.WaitAsync(deadline.Token);
-            return exit.Code == 0 ? Parse(text) : ImmutableDictionary<string, string>.Empty;
-        }
-        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
-        {
-            return ImmutableDictionary<string, string>.Empty;
-        }
-        finally
-        {
-            child.Signal(Libc.SIGKILL);
-        }
+        string? listing = await ProgramOutput.ReadAsync(loader, ["--list", program], s_deadline, ct);
+        return listing is null ? ImmutableDictionary<string, string>.Empty : Parse(listing);
     }
 
     /// <summary>Reads lines of the form "NAME => /PATH (0x…)"; others (the vDSO, the loader itself) carry nothing that is searched for.</summary>
