@@ -29,7 +29,7 @@ internal static class InitHelper
     /// <exception cref="LinuxException">It could not be started.</exception>
     internal static ChildProcess Start(ReadOnlySpan<byte> plan, SafeFileHandle reports, StandardStreams streams, string fallbackDirectory)
     {
-        using SafeFileHandle planFile = MemoryFile.Create("gridwrap-plan", plan);
+        using SafeFileHandle planFile = MemoryFile.Create("gridwrap-plan", plan, otherwiseIn: fallbackDirectory);
         List<(int Child, int Parent)> descriptors = [(PlanFd, Number(planFile)), (ReportFd, Number(reports))];
         streams.AddTo(descriptors);
         try

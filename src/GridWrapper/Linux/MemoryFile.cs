@@ -6,7 +6,11 @@ namespace GridWrapper.Linux;
 internal static unsafe class MemoryFile
 {
     /// <exception cref="LinuxException">The node forbids them, or there is no memory for one.</exception>
-    internal static SafeFileHandle Create(string name, ReadOnlySpan<byte> content, bool executable = false)
+    /// <param name="name">For /proc.</param>
+    /// <param name="content">What it begins with.</param>
+    /// <param name="executable">It will be executed.</param>
+    /// <param name="otherwiseIn">A directory for a file without a name, where the node refuses memory files; null = fail then.</param>
+    internal static SafeFileHandle Create(string name, ReadOnlySpan<byte> content, bool executable = false, string? otherwiseIn = null)
     {
         int fd = Libc.MemfdCreate(name, Libc.MFD_CLOEXEC | (executable ? Libc.MFD_EXEC : 0));
         if (fd < 0 && executable && Errno.Last == Errno.EINVAL)
@@ -14,15 +18,16 @@ internal static unsafe class MemoryFile
             fd = Libc.MemfdCreate(name, Libc.MFD_CLOEXEC); // before Linux 6.3 every memory file is executable
         }
 
-        if (fd < 0)
+        int errno = fd < 0 ? Errno.Last : 0;
+        SafeFileHandle handle = errno switch
         {
-            throw new LinuxException("memfd_create", name, Errno.Last);
-        }
-
-        SafeFileHandle handle = new(fd, ownsHandle: true);
+            0 => new(fd, ownsHandle: true),
+            Errno.EPERM or Errno.ENOSYS or Errno.EACCES when otherwiseIn is not null => Nameless(otherwiseIn, name),
+            _ => throw new LinuxException("memfd_create", name, errno),
+        };
         fixed (byte* bytes = content)
         {
-            if (!Pipe.WriteAll(fd, bytes, content.Length))
+            if (!Pipe.WriteAll((int)handle.DangerousGetHandle(), bytes, content.Length))
             {
                 handle.Dispose();
                 throw new LinuxException("write", name, Errno.Last);
@@ -30,6 +35,22 @@ internal static unsafe class MemoryFile
         }
 
         return handle;
+    }
+
+    private static SafeFileHandle Nameless(string directory, string name)
+    {
+        string path = Path.Combine(directory, $"{name}-{Guid.NewGuid():N}");
+        try
+        {
+            Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            SafeFileHandle handle = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite);
+            _ = Libc.Unlink(path);
+            return handle;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LinuxException("open", path, Errno.EACCES);
+        }
     }
 
     /// <summary>What is in it, as text; of a long one the end.</summary>
