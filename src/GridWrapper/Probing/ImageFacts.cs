@@ -25,6 +25,9 @@ internal sealed record ImageFacts
     /// <summary>What a path reference is: "directory", "sif", "squashfs".</summary>
     public Fact<PathImage> AtPath { get; init; } = new Fact<PathImage>.Unknown("not asked");
 
+    /// <summary>What earlier pulls into this cache came to, transfer and unpacking together; null where there were none.</summary>
+    public double? PullBytesPerSecond { get; init; }
+
     /// <summary>DiffIDs of layers already in the node's cache.</summary>
     public ImmutableHashSet<Digest> CachedLayers
     {

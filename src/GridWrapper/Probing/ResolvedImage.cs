@@ -9,4 +9,7 @@ internal sealed record ResolvedImage(ImageManifest Manifest, ImageConfig Config)
     public int Requests { get; init; }
 
     public long BytesFetched { get; init; }
+
+    /// <summary>Time of one of those requests, null where none was sent.</summary>
+    public double? RoundTripSeconds { get; init; }
 }

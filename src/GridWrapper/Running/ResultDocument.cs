@@ -29,6 +29,7 @@ internal static class ResultDocument
             ["outputs"] = new JArray(outcome.Outputs.Files.Select(Output)),
             ["missingOutputs"] = new JArray(outcome.Outputs.Missing),
             ["timings"] = Times(outcome.Timings),
+            ["cost"] = image is null ? null : CostOf(image),
             ["transfer"] = Transfer(image?.Rootfs?.Transfer ?? new TransferCounts()),
             ["failure"] = outcome.Failure is { } failure ? Describe(failure) : null,
             ["reporting"] = outcome.Reporting is { } r
@@ -56,6 +57,24 @@ internal static class ResultDocument
         };
     }
 
+    /// <summary>What was predicted of the way that was taken, and what it came to.</summary>
+    private static JObject? CostOf(ImageOutcome image)
+    {
+        if (image.Rootfs is not { } rootfs || image.Attempts.LastOrDefault() is not { } last || image.Plan.Candidates.FirstOrDefault(c => (c.Strategy, c.Launcher) == (last.Strategy, last.Launcher)) is not { } candidate)
+        {
+            return null;
+        }
+
+        return new JObject
+        {
+            ["predicted"] = Json(candidate.Cost),
+            ["actual"] = Json(new Cost(rootfs.Transfer.BytesFetched, rootfs.Transfer.Requests, rootfs.Transfer.FilesMade, image.Timings.Materialise)),
+        };
+    }
+
+    private static JObject Json(Cost cost) =>
+        new() { ["bytes"] = cost.Bytes, ["requests"] = cost.Requests, ["files"] = cost.Files, ["seconds"] = Math.Round(cost.Seconds, 3) };
+
     private static JObject Layer(LayerOrigin layer)
     {
         JObject json = new() { ["digest"] = layer.Digest.ToString(), ["sizeBytes"] = layer.SizeBytes, ["source"] = layer.Source };
@@ -75,9 +94,7 @@ internal static class ResultDocument
             ["strategy"] = c.Strategy,
             ["launcher"] = c.Launcher,
             ["usable"] = c.IsUsable,
-            ["cost"] = c.IsUsable
-                ? new JObject { ["bytes"] = c.Cost.Bytes, ["requests"] = c.Cost.Requests, ["files"] = c.Cost.Files, ["seconds"] = Math.Round(c.Cost.Seconds, 3) }
-                : null,
+            ["cost"] = c.IsUsable ? Json(c.Cost) : null,
             ["reason"] = c.Verdict.Reason,
         })),
     };

@@ -42,6 +42,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
             Cvmfs = flat,
             CvmfsLayers = await FindLayersAsync(reference, resolved, host, everything ? null : flat, ct),
             AtPath = reference is ImageReference.AtPath path ? await new PathProbe(parts.Children).FindAsync(path.Path, Settings.Site.Cvmfs, ct) : new Fact<PathImage>.Unknown("not a path"),
+            PullBytesPerSecond = reference is ImageReference.AtPath ? null : PullRate.Read(Settings.CacheDirectory),
             CachedLayers = resolved.IsKnown(out ResolvedImage known) ? LayerStore.FindCached(new CacheDirectory(Settings.CacheDirectory), known.Config.DiffIds) : [],
         };
         PlanInput input = Input(host, image);
@@ -174,10 +175,12 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         try
         {
             NodeFacts node = NodeProbe.Probe("/", Settings.Environment);
+            long began = time.GetTimestamp();
             ResolvedImage image = reference is ImageReference.InRegistry inRegistry
                 ? await new ImageResolver(parts.Clients).ResolveAsync(inRegistry, Settings.Site, node, ct)
                 : (await LocalImages.ResolveAsync(reference, Settings.Site, node, ct)).Image;
-            return (new Fact<ResolvedImage>.Known(image), null);
+            double? roundTrip = image.Requests > 0 ? time.GetElapsedTime(began).TotalSeconds / image.Requests : null;
+            return (new Fact<ResolvedImage>.Known(image with { RoundTripSeconds = roundTrip }), null);
         }
         catch (GridWrapperException e)
         {

@@ -37,7 +37,7 @@ internal sealed class CvmfsLayersStrategy(RegistryClientFactory clients, IProbeC
             return Verdict.DoesNotApply("all layers are in the cache");
         }
 
-        return RefusedByPolicy(input, facts, parts) ?? RefusedByNode(input, facts, parts, form) ?? (Verdict)Verdict.Yes(HybridCost.Of(facts, parts), Sources(parts));
+        return RefusedByPolicy(input, facts, parts) ?? RefusedByNode(input, facts, parts, form) ?? (Verdict)Verdict.Yes(HybridCost.Of(input, parts), Sources(parts));
     }
 
     /// <summary>Said of an image whose flattened tree is used instead.</summary>
@@ -56,7 +56,9 @@ internal sealed class CvmfsLayersStrategy(RegistryClientFactory clients, IProbeC
         using RegistryClient client = clients.Create(input.Site);
         bool registry = facts.Verification == Verification.Verified;
         IBlobSource? blobs = registry ? new RegistryBlobs(client, (ImageReference.InRegistry)input.Image.Reference) : null;
+        long began = clock.GetTimestamp();
         Rootfs made = await new HybridAssembly(Context(input, blobs)).MakeAsync(facts, ct);
+        PullRate.Note(input.CacheDirectory, client.Counter.Bytes, clock.GetElapsedTime(began));
         return made with { Strategy = Name, Transfer = made.Transfer with { BytesFetched = client.Counter.Bytes, Requests = client.Counter.Requests } };
     }
 

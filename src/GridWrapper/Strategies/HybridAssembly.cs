@@ -15,6 +15,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
     private readonly LayerShims _shims = new(context.Cache);
     private readonly HybridStack _stack = new(context.Cache);
     private readonly HashSet<Digest> _fetched = [];
+    private long _filesMade;
 
     /// <summary>Pure. Layers of CVMFS that nobody has walked yet are shown without the directories that correct their removals.</summary>
     internal Rootfs Predict(CvmfsLayers facts, ImmutableArray<HybridPart> parts)
@@ -133,6 +134,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
 
         var store = new LayerStore(context.Cache, context.Clock, context.Leases) { MaxBytes = context.MaxBytes };
         IReadOnlyDictionary<Digest, StoredLayer> layers = await store.EnsureAllAsync(parts.Select(part => (part.Blob, part.DiffId)), context.Blobs ?? new NoBlobs(facts.Notes), ct);
+        _filesMade += layers.Values.Where(layer => !layer.WasCached).Sum(layer => layer.Index.Entries);
         _fetched.UnionWith(layers.Values.Where(layer => !layer.WasCached).Select(layer => layer.DiffId));
         return layers;
     }
@@ -207,7 +209,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
 
         parts = [.. parts.Select(p => p is HybridPart.Stored stored ? stored with { Cached = !_fetched.Contains(stored.DiffId) } : p)];
         ImmutableArray<LayerOrigin> origins = HybridParts.Origins(facts, parts, walks.Indexes.ToDictionary(i => i.Key, i => i.Value.Unreadable));
-        return new Rootfs { Strategy = "", LowerDirectories = directories, UserXattr = true, Config = facts.Config, Layers = origins, Transfer = HybridParts.Saved(origins) };
+        return new Rootfs { Strategy = "", LowerDirectories = directories, UserXattr = true, Config = facts.Config, Layers = origins, Transfer = HybridParts.Saved(origins) with { FilesMade = _filesMade } };
     }
 
     private IEnumerable<string> Predicted(HybridPart part) => part switch

@@ -1,5 +1,4 @@
 using GridWrapper.Planning;
-using GridWrapper.Probing;
 
 namespace GridWrapper.Strategies;
 
@@ -13,12 +12,12 @@ internal static class HybridCost
     /// <summary>One look at a file through FUSE, by four threads.</summary>
     private const double SecondsPerEntry = 15e-6;
 
-    internal static Cost Of(CvmfsLayers facts, ImmutableArray<HybridPart> parts)
+    internal static Cost Of(PlanInput input, ImmutableArray<HybridPart> parts)
     {
         HybridPart.InCvmfs[] inPlace = [.. parts.OfType<HybridPart.InCvmfs>()];
         double entries = inPlace.Sum(p => p.Layer.Entries ?? p.Blob.SizeBytes / LayerCost.CompressedBytesPerFile);
         int catalogs = inPlace.Length + parts.Count(p => p is HybridPart.Chain);
         double seconds = (Math.Ceiling((double)catalogs / CatalogsAtOnce) * SecondsPerCatalog) + (entries * SecondsPerEntry);
-        return LayerCost.OfFetching(HybridParts.Missing(parts)) + new Cost(0, 0, 0, seconds);
+        return LayerCost.OfFetching(input, HybridParts.Missing(parts)) + new Cost(0, 0, 0, seconds);
     }
 }

@@ -52,7 +52,9 @@ internal sealed class LayerAssembly(TimeProvider clock)
         var store = new LayerStore(cache, clock, _leases) { MaxBytes = (long?)order.Cache.MaxBytes };
         IReadOnlyDictionary<Digest, StoredLayer> layers = await store.EnsureAllAsync(order.Image.Manifest.Layers.Zip(order.Image.Config.DiffIds), blobs, ct);
         ImmutableArray<string> directories = await PutTogetherAsync(order, cache, layers, ct);
-        return Describe(order, [.. layers.Values.Where(layer => layer.WasCached).Select(layer => layer.DiffId)], blobs.Name) with { LowerDirectories = directories, UserXattr = directories.Length > 1 };
+        Rootfs made = Describe(order, [.. layers.Values.Where(layer => layer.WasCached).Select(layer => layer.DiffId)], blobs.Name);
+        long files = layers.Values.Where(layer => !layer.WasCached).Sum(layer => layer.Index.Entries);
+        return made with { LowerDirectories = directories, UserXattr = directories.Length > 1, Transfer = made.Transfer with { FilesMade = files } };
     }
 
     private async Task<ImmutableArray<string>> PutTogetherAsync(Order order, CacheDirectory cache, IReadOnlyDictionary<Digest, StoredLayer> layers, CancellationToken ct)

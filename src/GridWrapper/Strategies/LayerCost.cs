@@ -11,9 +11,9 @@ internal static class LayerCost
     private const double UnpackedPerCompressed = 3.5;
     internal const double CompressedBytesPerFile = 6_700;
 
-    /// <summary>One core receiving, verifying and unpacking.</summary>
-    private const double BytesPerSecond = 50e6;
-    private const double SecondsPerRequest = 0.1;
+    /// <summary>One core receiving, verifying and unpacking, until the node's own pulls are known.</summary>
+    private const double UsualBytesPerSecond = 50e6;
+    private const double UsualSecondsPerRequest = 0.1;
     private const double SecondsPerFile = 100e-6;
     private const double SecondsPerLink = 15e-6;
 
@@ -28,18 +28,19 @@ internal static class LayerCost
         long bytes = missing.Sum(layer => layer.SizeBytes);
         double files = bytes / CompressedBytesPerFile;
         double links = form == RootfsForm.Tree ? image.Manifest.Layers.Sum(layer => layer.SizeBytes) / CompressedBytesPerFile : 0;
-        int requests = fromNetwork && missing.Length > 0 ? missing.Length + 1 : 0;
-        double seconds = (bytes / BytesPerSecond) + (requests * SecondsPerRequest) + (files * SecondsPerFile) + (links * SecondsPerLink);
-        return new Cost(fromNetwork ? bytes : 0, requests, (long)(files + links), seconds);
+        Cost fetching = OfFetching(input, missing);
+        return new Cost(fromNetwork ? bytes : 0, fromNetwork ? fetching.Requests : 0, (long)(files + links), fetching.Seconds + (links * SecondsPerLink));
     }
 
-    /// <summary>Blobs from the registry, unpacked.</summary>
-    internal static Cost OfFetching(ImmutableArray<Descriptor> missing)
+    /// <summary>Blobs from the registry, unpacked: with the round trip that finding the manifest took, and at the rate of earlier pulls into this cache.</summary>
+    internal static Cost OfFetching(PlanInput input, ImmutableArray<Descriptor> missing)
     {
         long bytes = missing.Sum(layer => layer.SizeBytes);
         double files = bytes / CompressedBytesPerFile;
         int requests = missing.Length > 0 ? missing.Length + 1 : 0;
-        return new Cost(bytes, requests, (long)files, (bytes / BytesPerSecond) + (requests * SecondsPerRequest) + (files * SecondsPerFile));
+        double roundTrip = (input.Image.Resolved.IsKnown(out ResolvedImage image) ? image.RoundTripSeconds : null) ?? UsualSecondsPerRequest;
+        double unpacking = input.Image.PullBytesPerSecond is { } measured ? bytes / measured : (bytes / UsualBytesPerSecond) + (files * SecondsPerFile);
+        return new Cost(bytes, requests, (long)files, unpacking + (requests * roundTrip));
     }
 
     /// <summary>A refusal if the cache's file system cannot hold what is missing; null if it can, or if its space is not known.</summary>

@@ -45,6 +45,8 @@ internal sealed class LayerShims(CacheDirectory cache)
     {
         CvmfsLayerIndex index = CvmfsLayerIndex.From(records);
         string work = cache.Temporary($"shims-{part.Blob.Digest.Hex}-{Guid.NewGuid():N}");
+        Directory.CreateDirectory(work);
+        using DirectoryLease? busy = DirectoryLease.TryShare(work);
         try
         {
             MakeHide($"{work}/hide", index);
@@ -66,6 +68,8 @@ internal sealed class LayerShims(CacheDirectory cache)
         if (!Directory.Exists(final))
         {
             string work = cache.Temporary($"shims-{id.Hex}-{Guid.NewGuid():N}");
+            Directory.CreateDirectory(work);
+            using DirectoryLease? busy = DirectoryLease.TryShare(work);
             try
             {
                 MakeMask($"{work}/mask", [".cvmfscatalog"], [new MarkedDirectory("", rootPermissions, 0, 0)]);

@@ -6,7 +6,7 @@ using GridWrapper.Registries;
 namespace GridWrapper.Strategies;
 
 /// <summary>All layers from the registry or, where they are there already, from the node's cache.</summary>
-internal sealed class RegistryStrategy(RegistryClientFactory clients, LayerAssembly assembly) : IRootfsStrategy
+internal sealed class RegistryStrategy(RegistryClientFactory clients, LayerAssembly assembly, TimeProvider clock) : IRootfsStrategy
 {
     public string Name => "registry";
 
@@ -32,7 +32,9 @@ internal sealed class RegistryStrategy(RegistryClientFactory clients, LayerAssem
     public async Task<Rootfs> MaterialiseAsync(PlanInput input, RootfsForm form, CancellationToken ct)
     {
         using RegistryClient client = clients.Create(input.Site);
+        long began = clock.GetTimestamp();
         Rootfs made = await assembly.MakeAsync(OrderFor(input, form), new RegistryBlobs(client, (ImageReference.InRegistry)input.Image.Reference), ct);
+        PullRate.Note(input.CacheDirectory, client.Counter.Bytes, clock.GetElapsedTime(began));
         return made with { Transfer = made.Transfer with { BytesFetched = client.Counter.Bytes, Requests = client.Counter.Requests } };
     }
 

@@ -46,4 +46,7 @@ internal sealed record TransferCounts
     public long BytesFromCache { get; init; }
 
     public long BytesFromCvmfs { get; init; }
+
+    /// <summary>Entries of the layers that were unpacked.</summary>
+    public long FilesMade { get; init; }
 }

@@ -18,7 +18,7 @@ internal static class StrategyCatalog
             new CvmfsFlatStrategy(children),
             new CvmfsLayersStrategy(clients, children, clock),
             new LocalStrategy(assembly),
-            new RegistryStrategy(clients, assembly),
+            new RegistryStrategy(clients, assembly, clock),
         ];
     }
 }
