@@ -79,7 +79,9 @@ internal sealed class CvmfsLayerProbe(IProbeChildren children)
 
         ImmutableDictionary<Digest, CvmfsLayer>.Builder found = ImmutableDictionary.CreateBuilder<Digest, CvmfsLayer>();
         List<Digest> diffIds = [];
-        for (int i = 0; i < wanted.Layers.Length; i++)
+        // Of a repository in which a child got stuck nothing can be used, whatever was seen there before.
+        bool dead = reply.End is ProbeEnd.Stuck or ProbeEnd.NotAsked;
+        for (int i = 0; i < wanted.Layers.Length && !dead; i++)
         {
             Digest blob = wanted.Layers[i].Digest;
             string key = string.Create(CultureInfo.InvariantCulture, $"layer.{i}.");
@@ -103,7 +105,7 @@ internal sealed class CvmfsLayerProbe(IProbeChildren children)
             ConfigDigest = wanted.ConfigDigest,
             Verification = wanted.Verification,
             Found = found.ToImmutable(),
-            Chain = Chain(place, reply),
+            Chain = dead ? null : Chain(place, reply),
             Notes = [.. notes],
         };
     }

@@ -66,6 +66,7 @@ internal sealed partial class HybridTests : EndToEndFixture
         const string name = "127.0.0.1:9/testbed/image:gzip";
         PublishWhere(area, _ => true);
         WriteRecord(area, name);
+        WriteConfiguration(area);
         area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
         Outcome outcome = await RunAsync(area, name, ct);
         using (Assert.EnterMultipleScope())
@@ -161,6 +162,14 @@ internal sealed partial class HybridTests : EndToEndFixture
         area.Write(
             $"source/{Repository}/.metadata/{name}/manifest.json",
             $$"""{"SchemaVersion":2,"MediaType":"application/vnd.docker.distribution.manifest.v2+json","Config":{{config}},"Layers":[{{layers}}]}""");
+    }
+
+    /// <summary>Some repositories keep the configuration, byte for byte, under a name made of its digest.</summary>
+    private static void WriteConfiguration(Area area)
+    {
+        string hex = Testbed.ConfigDigest["sha256:".Length..];
+        string name = Convert.ToBase64String(Encoding.ASCII.GetBytes(Testbed.ConfigDigest));
+        area.Write($"source/{Repository}/podmanStore/overlay-images/{hex}/={name}", File.ReadAllText(Path.Combine(Testbed.Image, "layout/blobs/sha256", hex)));
     }
 
     private static string UniqueName(Area area)
