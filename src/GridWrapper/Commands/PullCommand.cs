@@ -30,7 +30,10 @@ internal static class PullCommand
             }
 
             new CacheDirectory(settings.CacheDirectory).Prepare();
-            Rootfs rootfs = await parts.Strategy(chosen.Strategy).MaterialiseAsync(prepared.Input, parts.Launcher(chosen.Launcher).FormOn(prepared.Input.Host), ct);
+            Rootfs rootfs = await parts.Progress.ShowAsync(
+                chosen.Cost.Bytes,
+                () => parts.Strategy(chosen.Strategy).MaterialiseAsync(prepared.Input, parts.Launcher(chosen.Launcher).FormOn(prepared.Input.Host), ct),
+                ct);
             await Console.Out.WriteLineAsync(settings.Json
                 ? new JObject
                 {

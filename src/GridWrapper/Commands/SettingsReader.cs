@@ -31,6 +31,7 @@ internal static class SettingsReader
         {
             Site = site,
             Environment = environment,
+            Quiet = given.Flag(GlobalOptions.Quiet),
             CacheDirectory = Path.GetFullPath(CacheDirectory(given.Text(GlobalOptions.Cache), environment, site), here),
             WorkDirectory = Path.GetFullPath(given.Text(GlobalOptions.WorkDirectory) ?? here, here),
             ForcedStrategy = OneOf(given.Text(GlobalOptions.Strategy), Composition.StrategyNames, "--strategy", faults),

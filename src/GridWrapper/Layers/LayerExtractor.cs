@@ -12,6 +12,7 @@ internal sealed class LayerExtractor : IDisposable
 {
     private const long BlockBytes = 4096;
     private const int LinesAtOnce = 64 * 1024;
+    private const int EntriesPerLook = 256;
     private readonly ExtractionLimits _limits;
     private readonly TreeWalker _walker;
     private readonly TreeWalker _targets;
@@ -69,6 +70,11 @@ internal sealed class LayerExtractor : IDisposable
             }
 
             Take(entry, reader);
+            if (_entries % EntriesPerLook == 0)
+            {
+                GarbagePace.Keep();
+            }
+
             if (_lines?.Length > LinesAtOnce)
             {
                 _index!.Append(_lines);

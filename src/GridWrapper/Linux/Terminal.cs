@@ -19,6 +19,9 @@ internal sealed unsafe class Terminal
         }
     }
 
+    /// <summary>Stderr is a terminal on which lines can be drawn again.</summary>
+    internal static bool ShowsProgress => Libc.IsTerminal(2) != 0 && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb");
+
     /// <summary>Both ends of a conversation are one: standard input and standard output.</summary>
     internal static bool IsInteractive => Libc.IsTerminal(0) != 0 && Libc.IsTerminal(1) != 0;
 

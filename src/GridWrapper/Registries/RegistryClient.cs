@@ -12,6 +12,9 @@ internal sealed class RegistryClient(HttpExchange exchange, RegistryTransport tr
 {
     private readonly RegistryPlaces _places = new(policy);
 
+    /// <summary>Told of every blob that is opened as a stream.</summary>
+    public PullProgress? Progress { get; init; }
+
     internal TransferCounter Counter => exchange.Counter;
 
     public void Dispose() => exchange.Dispose();
@@ -40,7 +43,7 @@ internal sealed class RegistryClient(HttpExchange exchange, RegistryTransport tr
     internal async Task<Stream> OpenBlobAsync(ImageReference.InRegistry image, Descriptor blob, CancellationToken ct)
     {
         RegistryRequest request = Request(image, $"blobs/{blob.Digest}", $"layer {blob.Digest} of {image}", Phase.Materialise);
-        var plan = new ResumePlan(blob.SizeBytes, (at, token) => OpenAtAsync(request with { From = at }, blob, token), (times, last) => RegistryFault.Broken(request, times, last), transport.Settings);
+        var plan = new ResumePlan(blob.SizeBytes, (at, token) => OpenAtAsync(request with { From = at }, blob, token), (times, last) => RegistryFault.Broken(request, times, last), transport.Settings) { Progress = Progress?.Begin(blob) };
         return new VerifiedStream(new ResumingBody(await OpenAtAsync(request, blob, ct), plan), blob, fault => RegistryFault.WrongBytes(request, fault));
     }
 

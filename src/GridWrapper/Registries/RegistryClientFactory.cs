@@ -14,11 +14,14 @@ internal sealed class RegistryClientFactory(TimeProvider clock, Random random)
     /// <summary>Before the first repetition of a failed request; doubled with each further one.</summary>
     public TimeSpan FirstRetryDelay { get; init; } = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>Of all clients together.</summary>
+    internal PullProgress Progress { get; } = new();
+
     internal RegistryClient Create(SiteProfile site)
     {
         var exchange = new HttpExchange(TimeSpan.FromSeconds(site.Registries.StallSeconds), clock);
         CredentialStore store = CredentialStore.Locate(ConfigFile, site.Registries.ConfigFile, Environment);
         var transport = new RegistryTransport(exchange, new RegistryAuthenticator(store, exchange), new RetrySettings(clock, FirstRetryDelay, random.NextDouble));
-        return new RegistryClient(exchange, transport, site.Registries);
+        return new RegistryClient(exchange, transport, site.Registries) { Progress = Progress };
     }
 }

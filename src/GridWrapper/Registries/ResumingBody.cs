@@ -60,6 +60,7 @@ internal sealed class ResumingBody : Stream
                 if (got > 0 || _position >= _plan.SizeBytes)
                 {
                     _position += got;
+                    _plan.Progress?.Reached(_position);
                     return got;
                 }
             }
@@ -117,4 +118,8 @@ internal sealed class ResumingBody : Stream
 /// <summary>How a broken body is continued.</summary>
 /// <param name="OpenAt">The body from a byte on.</param>
 /// <param name="GivenUp">The failure after so many breaks.</param>
-internal sealed record ResumePlan(long SizeBytes, Func<long, CancellationToken, Task<Stream>> OpenAt, Func<int, TransferBrokenException, Exception> GivenUp, RetrySettings Retries);
+internal sealed record ResumePlan(long SizeBytes, Func<long, CancellationToken, Task<Stream>> OpenAt, Func<int, TransferBrokenException, Exception> GivenUp, RetrySettings Retries)
+{
+    /// <summary>Told how far the blob is.</summary>
+    public PullProgress.Blob? Progress { get; init; }
+}

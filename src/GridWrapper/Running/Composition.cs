@@ -18,6 +18,7 @@ internal sealed class Composition : IDisposable
         Time = time;
         Children = new ProbeChildren(ProbeProgram.Self, time);
         Clients = new RegistryClientFactory(time, Random.Shared) { ConfigFile = settings.RegistryConfig };
+        Progress = new ProgressDisplay(Clients.Progress, settings.Quiet ? TextWriter.Null : Console.Error, time) { Terminal = Linux.Terminal.ShowsProgress };
         Strategies = StrategyCatalog.Create(Clients, Children, time);
         Launchers = LauncherCatalog.Create(settings.CacheDirectory);
         HostProbe = new HostProbe(new HostProbeContext
@@ -45,6 +46,8 @@ internal sealed class Composition : IDisposable
     internal IProbeChildren Children { get; }
 
     internal RegistryClientFactory Clients { get; }
+
+    internal ProgressDisplay Progress { get; }
 
     internal ImmutableArray<IRootfsStrategy> Strategies { get; private init; }
 

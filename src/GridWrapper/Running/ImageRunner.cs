@@ -88,7 +88,10 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
     private async Task<ImageOutcome> TryAsync(ImageOutcome outcome, Trial trial, Attempts attempts, CancellationToken ct)
     {
         Candidate candidate = trial.Candidate;
-        Rootfs rootfs = await parts.Strategy(candidate.Strategy).MaterialiseAsync(outcome.Input, trial.Launcher.FormOn(outcome.Input.Host), ct);
+        Rootfs rootfs = await parts.Progress.ShowAsync(
+            candidate.Cost.Bytes,
+            () => parts.Strategy(candidate.Strategy).MaterialiseAsync(outcome.Input, trial.Launcher.FormOn(outcome.Input.Host), ct),
+            ct);
         rootfs = await parts.Look.AtAsync(rootfs, outcome.Input.Host, ct);
         double materialise = time.GetElapsedTime(trial.Began).TotalSeconds;
         long launched = time.GetTimestamp();

@@ -16,6 +16,9 @@ internal sealed record RunSettings
     /// <summary>The caller's environment.</summary>
     public required IReadOnlyDictionary<string, string> Environment { get; init; }
 
+    /// <summary>No progress, errors only.</summary>
+    public bool Quiet { get; init; }
+
     public string? ForcedStrategy { get; init; }
 
     public string? ForcedLauncher { get; init; }
