@@ -116,13 +116,13 @@ internal static class CacheCommand
 
     private static int Collect(Call call)
     {
-        long most = call.Given.Text(MaxBytes) switch
+        long limit = call.Given.Text(MaxBytes) switch
         {
-            null => (long)(call.Settings.Site.Cache.MaxBytes ?? long.MaxValue),
+            null => call.Settings.Site.Cache.MaxBytes is { } most ? (long)most : long.MaxValue,
             { } text when long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long bytes) => bytes,
             { } text => throw GridWrapperException.BadInput("options", $"--max-bytes {text}: not a number of bytes"),
         };
-        ImmutableArray<CacheItem> removed = call.Inventory.Sweep(most, call.Stop);
+        ImmutableArray<CacheItem> removed = call.Inventory.Sweep(limit, call.Stop);
         Print(call, Document(call.Settings.CacheDirectory, removed), [.. removed.Select(item => "removed " + Line(item)), $"freed {PlanText.Size(removed.Sum(item => item.DiskBytes))}"]);
         return 0;
     }
