@@ -60,6 +60,11 @@ internal static class ExecCommand
 
     private static int Ended(RunResult result, string command)
     {
+        if (result.StuckProcess is { } stuck)
+        {
+            Console.Error.WriteLine($"gridwrap: process {stuck} did not end after KILL: it hangs in the kernel, mostly on a dead file system, and is left behind");
+        }
+
         if (result.StopReason == StopReason.Timeout)
         {
             Console.Error.WriteLine("gridwrap: user: the payload was ended because its time limit passed [step=timeout pilot=1213]");

@@ -106,6 +106,11 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
 
         LaunchSpec spec = trial.Launcher.Build(trial.Launcher.TakesOptionalBinds ? request : WithExistingBinds(request));
         RunResult result = await WatchedLaunch.RunAsync(trial.Launcher, spec, attempts.Control, ct);
+        if (result.StuckProcess is { } stuck)
+        {
+            Log.Error("process {Pid} did not end after KILL: it hangs in the kernel, mostly on a dead file system, and is left behind", stuck);
+        }
+
         double whole = time.GetElapsedTime(launched).TotalSeconds;
         return outcome with
         {

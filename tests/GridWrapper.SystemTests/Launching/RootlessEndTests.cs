@@ -62,6 +62,17 @@ internal sealed class RootlessEndTests
     }
 
     [Test]
+    public async Task AQuarterOfAGigabytePassesUnchangedAndIsNotKeptInMemory()
+    {
+        string script = Path.Combine(RootlessTestbed.Repository, "tests", "testbed", "pipes.sh");
+        (int code, string output, string errors) = await RootlessTestbed.ExecuteAsync([script, _testbed.Program, _testbed.Image, "256"], new RootlessTestbed.Launch());
+        Assert.That(code, Is.Zero, output + errors);
+        Assert.That(output, Does.Contain("exit 0, 268435456 bytes, digests agree"));
+        int kilobytes = int.Parse(output.Split(", ")[^1].Split(' ')[0], CultureInfo.InvariantCulture);
+        Assert.That(kilobytes, Is.LessThan(64 * 1024), output);
+    }
+
+    [Test]
     public async Task OrphansAreReaped()
     {
         (int code, string output, _) = await _testbed.ShellAsync("for i in 1 2 3 4 5; do (/bin/true & ) ; done; sleep 0.5; grep -l 'State:.Z' /proc/[0-9]*/status; exit 4");
