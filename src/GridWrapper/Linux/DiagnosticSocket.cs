@@ -1,8 +1,8 @@
 namespace GridWrapper.Linux;
 
 /// <summary>
-/// The runtime opens a debugging socket in the temporary directory of every process and can be told not to only by an environment variable, which nobody
-/// sets for us. Its name is removed at once: nothing of ours stays in /tmp when we are killed, and nobody connects.
+/// The runtime opens a socket and two pipes for debuggers in the temporary directory of every process and can be told not to only by an environment variable, which
+/// nobody sets for us. Their names are removed at once: nothing of ours stays in /tmp when we are killed, and nobody connects.
 /// </summary>
 internal static class DiagnosticSocket
 {
@@ -16,7 +16,10 @@ internal static class DiagnosticSocket
             && stat[(stat.LastIndexOf(')') + 1)..].Split(' ', StartTimeAfterName + 3) is { Length: > StartTimeAfterName + 1 } fields)
         {
             string directory = Environment.GetEnvironmentVariable("TMPDIR") is { Length: > 0 } named ? named : "/tmp";
-            _ = Libc.Unlink($"{directory}/dotnet-diagnostic-{Environment.ProcessId}-{fields[StartTimeAfterName + 1]}-socket");
+            string own = $"{Environment.ProcessId}-{fields[StartTimeAfterName + 1]}";
+            _ = Libc.Unlink($"{directory}/dotnet-diagnostic-{own}-socket");
+            _ = Libc.Unlink($"{directory}/clr-debug-pipe-{own}-in");
+            _ = Libc.Unlink($"{directory}/clr-debug-pipe-{own}-out");
         }
     }
 }
