@@ -8,7 +8,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 [ $# -eq 2 ] || fail "usage: kernels.sh PROGRAM IMAGE-DIR"
 need_command gcc
 program=$(readlink -f "$1") image=$(readlink -f "$2")
-work=$(mktemp -d /tmp/gridwrap-kernels.XXXXXX)
+work=$(mktemp -d /var/tmp/gridwrap-kernels.XXXXXX)
 trap 'remove_tree "$work"' EXIT
 gcc -std=gnu11 -O1 -o "$work/deny" "$here/deny.c"
 mkdir "$work/cache"
@@ -45,6 +45,7 @@ inside 'a fresh `/proc` (something covers `/proc/irq`)' 'mount -t tmpfs none /pr
 inside 'pid namespaces (`user.max_pid_namespaces=0`)' 'echo 0 >/proc/sys/user/max_pid_namespaces'
 inside 'IPC namespaces (`user.max_ipc_namespaces=0`)' 'echo 0 >/proc/sys/user/max_ipc_namespaces'
 inside '`/dev/fuse`' 'mount --bind /dev/null /dev/fuse'
+inside 'writing to `/tmp` (read-only)' 'mount --bind /tmp /tmp && mount -o remount,bind,ro /tmp'
 denied unshare
 denied mount
 denied pivot_root,chroot
