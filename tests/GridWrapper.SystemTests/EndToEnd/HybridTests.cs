@@ -24,7 +24,8 @@ internal sealed partial class HybridTests : EndToEndFixture
         string name = UniqueName(area);
         PublishWhere(area, i => (there & (1 << i)) != 0);
         area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
-        Outcome outcome = await RunAsync(area, name, ct);
+        // Left to itself the plan fetches a layer of some hundred bytes from a registry this near sooner than it loads a catalog of CVMFS.
+        Outcome outcome = await RunAsync(area, name, ct, there == 0 ? [] : ["--strategy", "cvmfs-layers"]);
         (string Digest, long Size)[] missing = [.. Layers.Where((_, i) => (there & (1 << i)) == 0)];
         using (Assert.EnterMultipleScope())
         {
@@ -114,8 +115,8 @@ internal sealed partial class HybridTests : EndToEndFixture
         }
     }
 
-    private static async Task<Outcome> RunAsync(Area area, string name, CancellationToken ct) =>
-        await area.RunAsync(ct, "run", "--site", area.Write("site.json", Site), "--job", area.Write("job.json", new TestJob { Image = "docker://" + name }.Json));
+    private static async Task<Outcome> RunAsync(Area area, string name, CancellationToken ct, params string[] options) =>
+        await area.RunAsync(ct, ["run", "--site", area.Write("site.json", Site), "--job", area.Write("job.json", new TestJob { Image = "docker://" + name }.Json), .. options]);
 
     private static void CheckJob(Area area, Outcome outcome, string strategy)
     {
