@@ -12,10 +12,10 @@ internal static class Logging
 
     private static LogLevel? _stderr;
 
-    /// <summary>--quiet, --log-level, GRIDWRAP_LOG in this order; null where none is given: then the logging library is not even loaded.</summary>
+    /// <summary>--quiet, --log-level, GRIDWRAP_LOG in this order; null for errors only: then the logging library is not even loaded before there is something to say.</summary>
     internal static string? Wanted(string? level, bool quiet)
     {
-        string? wanted = quiet ? "error" : level ?? Environment.GetEnvironmentVariable("GRIDWRAP_LOG");
+        string? wanted = quiet ? null : level ?? Environment.GetEnvironmentVariable("GRIDWRAP_LOG");
         return string.IsNullOrEmpty(wanted) ? null : wanted;
     }
 
