@@ -36,7 +36,7 @@ internal sealed class CacheTests : EndToEndFixture
         {
             using StartedRun run = area.Start(null, "pull", image);
             await Task.Delay(random.Next(20, 700), ct);
-            run.Signal("KILL");
+            run.Kill();
             await run.EndAsync(ct);
             if (i % 10 == 0)
             {

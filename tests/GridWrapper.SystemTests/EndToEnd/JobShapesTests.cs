@@ -93,6 +93,12 @@ internal sealed class JobShapesTests : EndToEndFixture
     {
         JObject lasting = (JObject)result.DeepClone();
         lasting.Remove("timings");
+        lasting.Remove("cost");
+        foreach (JToken predicted in lasting.SelectTokens("plan..cost.seconds").ToList())
+        {
+            predicted.Parent!.Remove();
+        }
+
         lasting.Remove("job");
         lasting["outputs"]![0]!["guid"]!.Parent!.Remove();
         lasting["attempts"]![0]!["seconds"]!.Parent!.Remove();

@@ -34,6 +34,9 @@ internal sealed class StartedRun : IDisposable
 
     internal void Signal(string name) => Tool.Run("/bin/kill", $"-{name}", _process.Id.ToString());
 
+    /// <summary>Nothing happens where it has ended already.</summary>
+    internal void Kill() => _process.Kill();
+
     /// <summary>Waits for something that it does.</summary>
     internal async Task UntilAsync(Func<bool> condition, CancellationToken ct)
     {
