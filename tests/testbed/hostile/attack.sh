@@ -27,7 +27,7 @@ attempt parent-environment 'tr "\0" "\n" </proc/$PPID/environ | grep SECRET'
 attempt init-environment 'tr "\0" "\n" </proc/1/environ | grep SECRET'
 attempt pilot-environment 'tr "\0" "\n" </proc/$pilot/environ | grep SECRET'
 attempt every-environment 'cat /proc/[0-9]*/environ 2>/dev/null | tr "\0" "\n" | grep SECRET | grep -v "^[a-z-]*="'
-attempt every-command-line 'cat /proc/[0-9]*/cmdline | tr "\0" " " | grep -o "SECRET-[A-Z]*"'
+attempt every-command-line 'cat /proc/[0-9]*/cmdline | tr "\0" " " | grep -o "SECRE[T]-[A-Z]*"'
 
 # The processes beside it
 attempt init-root 'cat /proc/1/root$secrets/x509up'
