@@ -3,7 +3,7 @@
 # Times bringing an image of the shape of a HEP release (tests/testbed/hep-image.sh) from a loopback registry to this machine, cold, page cache warm, and prints
 # a Markdown table on stdout: wall time, processor time and peak memory of
 #   limit      the machine's limit: curl, sha256sum, igzip (zstd) and tar, a layer per core
-#   gridwrap   gridwrap exec IMAGE -- /usr/bin/true, to the payload's first instruction (and for a second image that shares all but two small layers)
+#   gridwrap   gridwrap exec IMAGE -- /busybox true, to the payload's first instruction (and for a second image that shares all but two small layers)
 #   16 jobs    the same sixteen times at once on an empty cache, with the number of blob requests the registry saw
 #   skopeo     skopeo copy to an OCI layout, then umoci raw unpack --rootless
 #   podman     podman pull, rootless, with vfs or overlay as it chooses, in the testbed's Debian 13 tree
@@ -71,7 +71,7 @@ run_limit() {
             'set -o pipefail; mkdir -p "$work/{}" && curl -sf "$base/blobs/{}" | tee >(sha256sum >"$work/{}.sum") | $unpack | tar -x --no-same-owner -C "$work/{}"'
 }
 
-run_gridwrap() { as_user "$dir/gridwrap" exec "docker://$address/hep/release:$1" --cache "$dir/store/work/cache" -- /usr/bin/true; }
+run_gridwrap() { as_user "$dir/gridwrap" exec "docker://$address/hep/release:$1" --cache "$dir/store/work/cache" -- /busybox true; }
 
 run_next() { run_gridwrap "$1-next"; }
 
@@ -122,8 +122,8 @@ table() {
     local tag name reference
     for tag in $tags; do
         printf '\n### %s layers: from nothing to the payload\n\n| candidate | wall s | user s | system s | peak MB | wall, gridwrap = 1 |\n|---|---:|---:|---:|---:|---:|\n' "$tag"
-        [[ -s $dir/times.gridwrap.$tag ]] || continue
-        reference=$(median "$dir/times.gridwrap.$tag" 1)
+        reference=nan
+        if [[ -s $dir/times.gridwrap.$tag ]]; then reference=$(median "$dir/times.gridwrap.$tag" 1); fi
         for name in $only; do
             [[ -s $dir/times.$name.$tag ]] || continue
             awk -v name="$name" -v wall="$(median "$dir/times.$name.$tag" 1)" -v user="$(median "$dir/times.$name.$tag" 2)" -v sys="$(median "$dir/times.$name.$tag" 3)" \

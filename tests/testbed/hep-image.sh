@@ -50,6 +50,15 @@ make_tar() {
         --transform="s,^,usr/,rSh" --file="$1.tar" --directory="$from" --no-recursion --null --files-from="$PWD/$1"
 }
 
+# The first layer also has the links of a merged /usr, and a static program, /busybox, that runs whatever was thinned out.
+add_links() {
+    local name
+    mkdir links
+    for name in bin sbin lib lib64; do ln -s "usr/$name" "links/$name"; done
+    install -m 0755 /bin/busybox links/busybox
+    tar --append --format=posix --numeric-owner --owner=0 --group=0 --mtime=@1700000000 --file="$1.tar" --directory=links bin busybox sbin lib lib64
+}
+
 # A few small files, different in each release.
 make_small() {
     mkdir -p "small.$1/usr/share/release"
@@ -100,6 +109,7 @@ build() {
     choose_files
     for index in $(seq 1 14); do
         make_tar "layer.$index"
+        if ((index == 1)); then add_links "layer.$index"; fi
         printf '%s\n' "layer.$index"
     done | xargs -P "$(nproc)" -I {} bash -c "$(declare -f pack digest); set -euo pipefail; pack {}"
     for index in first second first-next second-next; do make_small "$index" 20000; pack "small.$index"; done
@@ -140,7 +150,7 @@ parse() {
 
 main() {
     parse "$@"
-    need_command skopeo zstd gzip perl
+    need_command skopeo zstd gzip perl busybox
     if [[ ! -f $dir/complete ]]; then
         [[ ! -e $dir ]] || fail "$dir exists and was not made by this script, or was not finished"
         build
