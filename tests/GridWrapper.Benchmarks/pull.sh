@@ -44,6 +44,7 @@ prepare() {
 }
 
 clean() {
+    stop_podman
     umount "$dir/store" || umount -l "$dir/store"
     rm -f "$dir/store.img"
     "$testbed/registry.sh" stop "$dir/registry"
@@ -51,10 +52,14 @@ clean() {
 
 # fresh: an empty directory of the ordinary user on the store; what was there is removed before a clock starts.
 fresh() {
+    stop_podman
     find "$dir/store" -mindepth 1 -maxdepth 1 ! -name lost+found -exec chmod -R u+rwX {} + -exec rm -rf --one-file-system {} +
     install -d -o "$user" -g "$user" "$dir/store/work"
     sync -f "$dir/store"
 }
+
+# podman leaves a process that holds its namespaces.
+stop_podman() { [[ ! -d $dir/store/work/root ]] || in_tree podman --root "$dir/store/work/root" --runroot "$dir/store/work/run" system migrate >/dev/null 2>&1 || true; }
 
 as_user() { setpriv --reuid "$user" --regid "$user" --clear-groups -- env -i PATH=/usr/bin:/bin HOME="$dir/store/work" GRIDWRAP_CVMFS_ROOT=/nonexistent "$@"; }
 
