@@ -1,24 +1,10 @@
 namespace GridWrapper.Layers;
 
 /// <summary>The blocks of a layer as one stream, or piece by piece without copying.</summary>
-internal sealed class BlockReader(HandOver<Block> blocks) : Stream
+internal sealed class BlockReader(HandOver<Block> blocks) : ForwardStream
 {
     private Block? _block;
     private int _at;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
@@ -57,16 +43,6 @@ internal sealed class BlockReader(HandOver<Block> blocks) : Stream
             ct.ThrowIfCancellationRequested();
         }
     }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

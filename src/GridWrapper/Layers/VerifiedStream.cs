@@ -7,7 +7,7 @@ namespace GridWrapper.Layers;
 /// A blob that is checked while it is read: exactly the stated size (one byte past the end is asked for) and the stated digest.
 /// The end of the stream is only reported after both held, so whoever read to the end has the right bytes.
 /// </summary>
-internal sealed class VerifiedStream : Stream
+internal sealed class VerifiedStream : ForwardStream
 {
     private readonly Stream _inner;
     private readonly Descriptor _expected;
@@ -23,12 +23,6 @@ internal sealed class VerifiedStream : Stream
         _expected = expected;
         _fault = fault;
     }
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
 
     public override long Length => _expected.SizeBytes;
 
@@ -66,16 +60,6 @@ internal sealed class VerifiedStream : Stream
         Account(buffer.Span[..got]);
         return got;
     }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

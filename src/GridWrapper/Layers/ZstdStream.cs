@@ -4,7 +4,7 @@ using GridWrapper.Linux;
 namespace GridWrapper.Layers;
 
 /// <summary>Reads zstd frames through the node's libzstd. Frames may follow one another, as in zstd:chunked; windows above 128 MiB are refused by the library.</summary>
-internal sealed unsafe class ZstdStream : Stream
+internal sealed unsafe class ZstdStream : ForwardStream
 {
     private readonly Stream _inner;
     private readonly byte[] _input = new byte[128 * 1024];
@@ -25,20 +25,6 @@ internal sealed unsafe class ZstdStream : Stream
     }
 
     ~ZstdStream() => Dispose(disposing: false);
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
@@ -67,16 +53,6 @@ internal sealed unsafe class ZstdStream : Stream
 
         return 0;
     }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

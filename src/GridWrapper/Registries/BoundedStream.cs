@@ -1,17 +1,13 @@
+using GridWrapper.Layers;
+
 namespace GridWrapper.Registries;
 
 /// <summary>A stretch of a longer stream, which it owns.</summary>
 /// <param name="skip">Bytes to be read and dropped first.</param>
-internal sealed class BoundedStream(Stream inner, long skip, long length) : Stream
+internal sealed class BoundedStream(Stream inner, long skip, long length) : ForwardStream
 {
     private long _skip = skip;
     private long _position;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
 
     public override long Length => length;
 
@@ -35,16 +31,6 @@ internal sealed class BoundedStream(Stream inner, long skip, long length) : Stre
         _position += read;
         return read;
     }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

@@ -4,7 +4,7 @@ using GridWrapper.Layers;
 namespace GridWrapper.Registries;
 
 /// <summary>The body of an answer while it comes in: counted, and given up as broken when it stalls or the connection is lost. Owns the answer.</summary>
-internal sealed class GuardedBody : Stream
+internal sealed class GuardedBody : ForwardStream
 {
     /// <summary>What a server must send in twice the stall time to be worth waiting for.</summary>
     private const long LeastBytes = 16 * 1024;
@@ -30,14 +30,6 @@ internal sealed class GuardedBody : Stream
         _url = RegistryFault.Redact(response.RequestMessage!.RequestUri!);
         _timer = new CancellationTokenSource(Timeout.InfiniteTimeSpan, guard.Clock);
     }
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
 
     public override long Position
     {
@@ -77,16 +69,6 @@ internal sealed class GuardedBody : Stream
             _timer.CancelAfter(Timeout.InfiniteTimeSpan);
         }
     }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     /// <summary>A byte now and then is no transfer either. Only time spent waiting for the server counts, not time in which the disk was slower.</summary>
     private void CheckPace(TimeSpan waited, int got)

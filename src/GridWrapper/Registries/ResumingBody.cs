@@ -7,7 +7,7 @@ namespace GridWrapper.Registries;
 /// The body of a blob that goes on where it broke off: the rest is asked for again as a range, as often as something new came in between.
 /// The digest is computed by who reads, over all pieces, so that a wrong piece is found wherever it came from.
 /// </summary>
-internal sealed class ResumingBody : Stream
+internal sealed class ResumingBody : ForwardStream
 {
     /// <summary>Breaks with next to nothing in between.</summary>
     private const int MostFutile = 4;
@@ -28,12 +28,6 @@ internal sealed class ResumingBody : Stream
         _body = body;
         _plan = plan;
     }
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
 
     public override long Length => _plan.SizeBytes;
 
@@ -75,16 +69,6 @@ internal sealed class ResumingBody : Stream
             }
         }
     }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {
