@@ -73,22 +73,49 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
     {
         (Descriptor Blob, Digest DiffId)[] wanted = [.. layers.DistinctBy(layer => layer.DiffId).OrderByDescending(layer => layer.Blob.SizeBytes)];
         var made = new ConcurrentDictionary<Digest, StoredLayer>();
-        // Leases first: what this image has is not what a clean-up may take for it.
+        if (Hold(wanted, made) is { Length: > 0 })
+        {
+            using FileLock? turn = await TakeTurnAsync(wanted, ct);
+            (Descriptor Blob, Digest DiffId)[] missing = Hold(wanted, made);
+            MakeRoom([.. missing.Select(layer => layer.Blob)], ct);
+            var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount, LeastWorkers, MostWorkers), CancellationToken = ct };
+            await Parallel.ForEachAsync(missing, options, async (layer, token) => made[layer.DiffId] = await EnsureAsync(layer.Blob, layer.DiffId, source, token));
+        }
+
+        return made;
+    }
+
+    /// <summary>Leases first: what this image has is not what a clean-up may take for it.</summary>
+    /// <returns>The layers that are not there.</returns>
+    private (Descriptor Blob, Digest DiffId)[] Hold((Descriptor Blob, Digest DiffId)[] wanted, ConcurrentDictionary<Digest, StoredLayer> made)
+    {
         foreach ((_, Digest diffId) in wanted)
         {
-            if (Find(diffId) is { } cached)
+            if (!made.ContainsKey(diffId) && Find(diffId) is { } cached)
             {
                 made[diffId] = cached;
             }
         }
 
-        MakeRoom([.. wanted.Where(layer => !made.ContainsKey(layer.DiffId)).Select(layer => layer.Blob)], ct);
-        var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount, LeastWorkers, MostWorkers), CancellationToken = ct };
-        await Parallel.ForEachAsync(
-            wanted.Where(layer => !made.ContainsKey(layer.DiffId)),
-            options,
-            async (layer, token) => made[layer.DiffId] = await EnsureAsync(layer.Blob, layer.DiffId, source, token));
-        return made;
+        return [.. wanted.Where(layer => !made.ContainsKey(layer.DiffId))];
+    }
+
+    /// <summary>
+    /// Of several processes that want the same image one brings it, on all cores, and the others sleep: sixteen that divide the layers among them
+    /// take twice the processor time, since each warms up its own code and all of them compete. A matter of speed alone, the layers have locks of their own.
+    /// </summary>
+    private async Task<FileLock?> TakeTurnAsync((Descriptor Blob, Digest DiffId)[] wanted, CancellationToken ct)
+    {
+        Digest image = Digest.Of(Encoding.ASCII.GetBytes(string.Join('\n', wanted.Select(layer => layer.DiffId.ToString()).Order(StringComparer.Ordinal))));
+        try
+        {
+            return await FileLock.AcquireAsync(cache.Lock("image-" + image.Hex), LockPatience, clock, ct);
+        }
+        catch (TimeoutException e)
+        {
+            Log.Warn("{Reason}; this process brings the layers itself", e.Message);
+            return null;
+        }
     }
 
     /// <summary>Removes what was used longest ago where the missing layers would not fit; refuses before the first byte where that does not help.</summary>

@@ -1,5 +1,6 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Images;
+using GridWrapper.Layers;
 using GridWrapper.Probing;
 using GridWrapper.Sites;
 using NLog;
@@ -7,7 +8,9 @@ using NLog;
 namespace GridWrapper.Registries;
 
 /// <summary>Finds out what an image reference means today: one manifest, pinned by digest, for this node's platform, with its configuration.</summary>
-internal sealed class ImageResolver(RegistryClientFactory clients)
+/// <param name="clients">For the registry.</param>
+/// <param name="configs">Where configurations are kept; null asks for them each time.</param>
+internal sealed class ImageResolver(RegistryClientFactory clients, ConfigStore? configs = null)
 {
     /// <summary>Indexes that list indexes are legal, but nobody nests them deeper.</summary>
     private const int MaxIndexDepth = 3;
@@ -24,7 +27,8 @@ internal sealed class ImageResolver(RegistryClientFactory clients)
             switch (ManifestReader.Read(served.Bytes, served.ContentType, current.ToString()))
             {
                 case ManifestDocument.Image found:
-                    byte[] config = await client.GetBlobAsync(image, found.Manifest.Config, ct);
+                    Task<byte[]> FetchAsync(CancellationToken token) => client.GetBlobAsync(image, found.Manifest.Config, token);
+                    byte[] config = await (configs is null ? FetchAsync(ct) : configs.GetAsync(found.Manifest.Config, FetchAsync, ct));
                     ResolvedImage resolved = Combine(found.Manifest, config, node, image.ToString()) with { Requests = client.Counter.Requests, BytesFetched = client.Counter.Bytes };
                     Log.Info("{Image} is the manifest {Digest}", image.ToString(), found.Manifest.Digest);
                     return resolved;

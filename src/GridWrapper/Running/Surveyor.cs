@@ -22,14 +22,14 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
     private RunSettings Settings => parts.Settings;
 
     /// <param name="reference">The image.</param>
-    /// <param name="everything">Also look for other runtimes where our own launcher is enough: for plans that are shown to people.</param>
+    /// <param name="everything">Leave nothing in the cache, and also look for other runtimes where our own launcher is enough: for plans that are shown to people.</param>
     /// <param name="ct">Cancels the survey.</param>
     internal async Task<Prepared> PrepareAsync(ImageReference reference, bool everything, CancellationToken ct)
     {
         long began = time.GetTimestamp();
 
         // The registry is asked while the node is being examined: a slow /cvmfs may take a minute.
-        Task<(Fact<ResolvedImage> Resolved, Failure? Failure)> resolving = ResolveAsync(reference, ct);
+        Task<(Fact<ResolvedImage> Resolved, Failure? Failure)> resolving = ResolveAsync(reference, mayWrite: !everything, ct);
         HostFacts host = WithCvmfsRoot(await parts.HostProbe.ProbeAsync(Wanted(reference), ct)) with { Runtimes = NotLookedFor };
         double probe = time.GetElapsedTime(began).TotalSeconds;
         (Fact<ResolvedImage> resolved, Failure? failure) = await resolving;
@@ -165,7 +165,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         return host with { Runtimes = found.Runtimes };
     }
 
-    private async Task<(Fact<ResolvedImage> Resolved, Failure? Failure)> ResolveAsync(ImageReference reference, CancellationToken ct)
+    private async Task<(Fact<ResolvedImage> Resolved, Failure? Failure)> ResolveAsync(ImageReference reference, bool mayWrite, CancellationToken ct)
     {
         if (reference is ImageReference.AtPath)
         {
@@ -177,7 +177,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
             NodeFacts node = NodeProbe.Probe("/", Settings.Environment);
             long began = time.GetTimestamp();
             ResolvedImage image = reference is ImageReference.InRegistry inRegistry
-                ? await new ImageResolver(parts.Clients).ResolveAsync(inRegistry, Settings.Site, node, ct)
+                ? await new ImageResolver(parts.Clients, new ConfigStore(new CacheDirectory(Settings.CacheDirectory), mayWrite, time)).ResolveAsync(inRegistry, Settings.Site, node, ct)
                 : (await LocalImages.ResolveAsync(reference, Settings.Site, node, ct)).Image;
             double? roundTrip = image.Requests > 0 ? time.GetElapsedTime(began).TotalSeconds / image.Requests : null;
             return (new Fact<ResolvedImage>.Known(image with { RoundTripSeconds = roundTrip }), null);

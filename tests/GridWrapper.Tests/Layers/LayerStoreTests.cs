@@ -175,6 +175,33 @@ internal sealed class LayerStoreTests
     }
 
     [Test]
+    public async Task Of_several_jobs_with_the_same_image_one_brings_all_layers(CancellationToken ct)
+    {
+        CacheDirectory cache = NewCache();
+        var blobs = new FakeBlobs { Send = bytes => new SlowStream(bytes) };
+        (Descriptor, Digest)[] image = [.. Enumerable.Range(0, 6).Select(n => new TarBuilder().File($"f{n}", "x").Build()).Select(tar => (blobs.Add(TarBuilder.Gzip(tar)), Digest.Of(tar)))];
+
+        IReadOnlyDictionary<Digest, StoredLayer>[] jobs = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(_ => Task.Run(() => new LayerStore(cache, TimeProvider.System).EnsureAllAsync(image, blobs, ct), ct)));
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(blobs.Opened, Is.EqualTo(6));
+            Assert.That(jobs.Select(job => job.Values.Count(layer => !layer.WasCached)), Is.EquivalentTo(new[] { 6, 0, 0, 0, 0, 0, 0, 0 }));
+        }
+    }
+
+    /// <summary>Takes long enough for the other jobs to come.</summary>
+    private sealed class SlowStream(byte[] bytes) : MemoryStream(bytes)
+    {
+        public override int Read(Span<byte> buffer)
+        {
+            Thread.Sleep(20);
+            return base.Read(buffer);
+        }
+    }
+
+    [Test]
     public void A_cancelled_import_leaves_nothing()
     {
         LayerStore store = NewStore();
