@@ -41,11 +41,11 @@ internal static class ReportCommand
             throw GridWrapperException.BadInput("command-line", "the command line is wrong: --resend needs --server URL, or a site profile that names one");
         }
 
-        (IWorkloadManager manager, UpdateSpool spool, PandaClient client) = ReportLink.Connect(settings, TimeProvider.System);
+        (_, UpdateSpool spool, PandaClient client) = ReportLink.Connect(settings, TimeProvider.System);
         using (client)
         {
             int waiting = spool.List().Length;
-            int sent = waiting == 0 ? 0 : await spool.ResendAsync(manager, ct);
+            int sent = waiting == 0 ? 0 : await spool.ResendAsync(client.Briefly, ct);
             await Console.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{sent} of {waiting} updates delivered"));
             return sent == waiting ? 0 : ExitCodes.TryElsewhere;
         }

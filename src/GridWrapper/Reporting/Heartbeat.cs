@@ -19,6 +19,7 @@ internal sealed class Heartbeat : IAsyncDisposable
     private readonly TaskCompletionSource _firstBeat = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _lastSuccess;
     private volatile bool _debug;
+    private volatile DebugCommand? _look;
     private Task _loop = Task.CompletedTask;
 
     internal Heartbeat(IWorkloadManager manager, HeartbeatOptions options)
@@ -94,7 +95,7 @@ internal sealed class Heartbeat : IAsyncDisposable
         UpdateAnswer answer;
         try
         {
-            answer = await _manager.UpdateJobAsync(_options.Snapshot(_debug ? _options.StdoutTail() : null), ct);
+            answer = await _manager.UpdateJobAsync(_options.Snapshot(await ShownAsync(ct)), ct);
         }
         catch (Exception e) when (e is GridWrapperException or IOException)
         {
@@ -111,8 +112,18 @@ internal sealed class Heartbeat : IAsyncDisposable
         }
     }
 
+    /// <summary>In debug mode: what was asked for, else the end of stdout.</summary>
+    private async Task<string?> ShownAsync(CancellationToken ct) =>
+        !_debug ? null : _look is { } command ? await _options.Look(command, ct) : _options.StdoutTail();
+
     private void Obey(string command)
     {
+        if (DebugCommand.IsOne(command))
+        {
+            ObeyLook(command);
+            return;
+        }
+
         switch (command)
         {
             case "tobekilled":
@@ -126,9 +137,11 @@ internal sealed class Heartbeat : IAsyncDisposable
                 break;
             case "debug":
                 _debug = true;
+                _look = null;
                 break;
             case "debugoff":
                 _debug = false;
+                _look = null;
                 break;
             case "alreadydone" or "badattemptnr":
                 Log.Warn("the workload manager wants no more updates: {Command}", command);
@@ -137,6 +150,20 @@ internal sealed class Heartbeat : IAsyncDisposable
             default:
                 Log.Info("a command of the workload manager is not supported: {Command}", ServerAnswer.OneLine(command));
                 break;
+        }
+    }
+
+    /// <summary>From now on each update shows this, once a minute, until another command or debugoff.</summary>
+    private void ObeyLook(string command)
+    {
+        if (DebugCommand.TryParse(command, out DebugCommand? look, out string error))
+        {
+            _look = look;
+            _debug = true;
+        }
+        else
+        {
+            Log.Warn("a command of the workload manager is refused: {Error}", error);
         }
     }
 }

@@ -23,5 +23,8 @@ internal sealed record HeartbeatOptions
     /// <summary>The end of the payload's stdout; asked for in debug mode only.</summary>
     public Func<string?> StdoutTail { get; init; } = static () => null;
 
+    /// <summary>Does what the workload manager wants to see instead of the tail.</summary>
+    public Func<DebugCommand, CancellationToken, Task<string>> Look { get; init; } = static (_, _) => Task.FromResult("");
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }

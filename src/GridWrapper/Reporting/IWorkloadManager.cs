@@ -9,6 +9,18 @@ internal interface IWorkloadManager
 
     /// <summary>Sends one update, with the retries its kind deserves.</summary>
     Task<UpdateAnswer> UpdateJobAsync(JobUpdate update, CancellationToken ct);
+
+    /// <summary>Sends several updates, in their order. After one that is not accepted the rest may be left out and is said not to be accepted.</summary>
+    async Task<ImmutableArray<UpdateAnswer>> UpdateJobsAsync(ImmutableArray<JobUpdate> updates, CancellationToken ct)
+    {
+        List<UpdateAnswer> answers = [];
+        foreach (JobUpdate update in updates)
+        {
+            answers.Add(answers is [.., { Accepted: false } last] ? last : await UpdateJobAsync(update, ct));
+        }
+
+        return [.. answers];
+    }
 }
 
 /// <summary>What the node offers when asking for a job. Sizes in MB.</summary>
@@ -23,6 +35,25 @@ internal sealed record AcquireRequest
     public int? MemoryMegabytes { get; init; }
 
     public int? DiskSpaceMegabytes { get; init; }
+
+    public string? ComputingElement { get; init; }
+
+    /// <summary>SCORE, MCORE, SCORE_HIMEM…</summary>
+    public string? ResourceType { get; init; }
+
+    public string? HarvesterId { get; init; }
+
+    public long? WorkerId { get; init; }
+
+    public string? SchedulerId { get; init; }
+
+    public string? JobType { get; init; }
+
+    /// <summary>Jobs of this task only.</summary>
+    public long? TaskId { get; init; }
+
+    /// <summary>What is left of the slot.</summary>
+    public long? RemainingSeconds { get; init; }
 }
 
 /// <summary>What came back.</summary>

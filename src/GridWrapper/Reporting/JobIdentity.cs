@@ -64,7 +64,7 @@ internal sealed record JobIdentity
     }
 
     /// <summary>The server writes an underscore where the toolchains write a dash.</summary>
-    private static string? CpuLevelOf(string level) => level switch
+    internal static string? CpuLevelOf(string level) => level switch
     {
         "unknown" or "" => null,
         _ when level.StartsWith("x86-64", StringComparison.Ordinal) => "x86_64" + level["x86-64".Length..],

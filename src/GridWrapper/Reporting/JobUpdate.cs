@@ -43,6 +43,19 @@ internal sealed record JobUpdate
 
     public string? CpuArchitectureLevel { get; init; }
 
+    /// <summary>Whole cores that were busy on average.</summary>
+    public int? MeanCoreCount { get; init; }
+
+    /// <summary>From the unit of <see cref="CpuConsumptionUnit"/> to the accounting's; a whole number or a fraction.</summary>
+    public double? CpuConversionFactor { get; init; }
+
+    public long? EventCount { get; init; }
+
+    public int? InputFileCount { get; init; }
+
+    /// <summary>LFNs of inputs whose checksum was wrong, joined by commas.</summary>
+    public string? CorruptedFiles { get; init; }
+
     /// <summary>kB.</summary>
     public long? MaxRss { get; init; }
 

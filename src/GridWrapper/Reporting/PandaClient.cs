@@ -11,7 +11,7 @@ namespace GridWrapper.Reporting;
 /// The PanDA server's pilot API: v1, and where that is answered 403 or 404 the legacy one, remembered for the run, as are arguments that this
 /// server does not know. Thread-safe: heartbeats and other updates may overlap.
 /// </summary>
-internal sealed class PandaClient : IWorkloadManager, IDisposable
+internal sealed partial class PandaClient : IWorkloadManager, IDisposable
 {
     /// <summary>Tries for what is asked again anyway: heartbeats, states on the way, job requests.</summary>
     private const int ShortTries = 2;
@@ -62,8 +62,12 @@ internal sealed class PandaClient : IWorkloadManager, IDisposable
     /// <exception cref="GridWrapperException">The credentials are not good enough: said at once, not after retries.</exception>
     public async Task<UpdateAnswer> UpdateJobAsync(JobUpdate update, CancellationToken ct)
     {
+        return await UpdateAsync(update, update.IsFinal ? _retries.For(_options.FinalUpdatePatience) : _retries.Times(ShortTries), ct);
+    }
+
+    private async Task<UpdateAnswer> UpdateAsync(JobUpdate update, ResiliencePipeline<ServerOutcome> retry, CancellationToken ct)
+    {
         IReadOnlyList<WireField> fields = UpdateFields.Of(update);
-        ResiliencePipeline<ServerOutcome> retry = update.IsFinal ? _retries.For(_options.FinalUpdatePatience) : _retries.Times(ShortTries);
         ServerOutcome outcome = await retry.ExecuteAsync(async token => await AskAsync(PandaMethod.UpdateJob, fields, token), ct);
         switch (outcome)
         {
@@ -82,7 +86,7 @@ internal sealed class PandaClient : IWorkloadManager, IDisposable
     /// <exception cref="GridWrapperException">The server cannot be reached or refuses.</exception>
     internal async Task<ImmutableArray<JobState>> GetJobStatusAsync(ImmutableArray<long> jobIds, CancellationToken ct)
     {
-        string ids = string.Join(' ', jobIds);
+        string[] ids = [.. jobIds.Select(static id => id.ToString(CultureInfo.InvariantCulture))];
         WireField[] fields = [new WireField("job_ids", "ids", ids)];
         ServerOutcome outcome = await _retries.Times(ShortTries).ExecuteAsync(async token => await AskAsync(PandaMethod.JobStatus, fields, token), ct);
         return outcome is ServerOutcome.Done done ? JobState.Read(done.Data, jobIds) : throw Failed("get-job-status", outcome);
@@ -165,8 +169,8 @@ internal sealed class PandaClient : IWorkloadManager, IDisposable
 
     private async Task<ServerOutcome> AskV1Async(PandaMethod method, WireField[] fields, CancellationToken ct)
     {
-        PandaCall call = method == PandaMethod.JobStatus
-            ? new PandaCall(method.Path, null, "") { Query = [.. ((string)fields[0].Value).Split(' ').Select(static id => KeyValuePair.Create("job_ids", id))] }
+        PandaCall call = method.IsGet
+            ? new PandaCall(method.Path, null, "") { Query = WireBody.Query(fields) }
             : new PandaCall(method.Path, WireBody.Json(fields), "application/json");
         PandaReply reply = await _transport.SendAsync(call, ct);
         return reply.Status == 0 ? NoAnswer(reply) : ServerAnswer.ReadV1(reply.Status, reply.Text);
@@ -174,7 +178,12 @@ internal sealed class PandaClient : IWorkloadManager, IDisposable
 
     private async Task<ServerOutcome> AskLegacyAsync(PandaMethod method, WireField[] fields, CancellationToken ct)
     {
-        PandaReply reply = await _transport.SendAsync(new PandaCall(method.LegacyPath, WireBody.Form(fields), "application/x-www-form-urlencoded"), ct);
+        if (method.LegacyPath is not { } path)
+        {
+            return new ServerOutcome.Refused($"this server speaks the legacy API only, which has no {method.Name}");
+        }
+
+        PandaReply reply = await _transport.SendAsync(new PandaCall(path, WireBody.Form(fields), "application/x-www-form-urlencoded"), ct);
         return reply.Status == 0 ? NoAnswer(reply) : ServerAnswer.ReadLegacy(reply.Status, reply.Text);
     }
 

@@ -24,6 +24,14 @@ internal static class UpdateFields
         fields.Text("prod_source_label", "prodSourceLabel", request.ProdSourceLabel);
         fields.Integer("memory", "mem", request.MemoryMegabytes);
         fields.Integer("disk_space", "diskSpace", request.DiskSpaceMegabytes);
+        fields.Text("computing_element", "computingElement", request.ComputingElement);
+        fields.Text("resource_type", "resourceType", request.ResourceType);
+        fields.Text("harvester_id", "harvester_id", request.HarvesterId);
+        fields.Integer("worker_id", "worker_id", request.WorkerId);
+        fields.Text("scheduler_id", "schedulerID", request.SchedulerId);
+        fields.Text("job_type", "jobType", request.JobType);
+        fields.Integer("task_id", "taskID", request.TaskId);
+        fields.Integer("remaining_time", "remaining_time", request.RemainingSeconds);
         return fields.List;
     }
 
@@ -62,6 +70,7 @@ internal static class UpdateFields
         fields.Text("meta_data", "metaData", update.MetaData);
         fields.Tail("stdout", "stdout", update.Stdout, StdoutLimit);
         fields.Tail("pilot_log", "pilotLog", update.PilotLog, 1024);
+        fields.Text("corrupted_files", null, update.CorruptedFiles);
     }
 
     private static void AddResources(WireFields fields, JobUpdate update)
@@ -69,6 +78,10 @@ internal static class UpdateFields
         fields.Integer("core_count", "coreCount", update.CoreCount);
         fields.Integer("cpu_consumption_time", "cpuConsumptionTime", update.CpuConsumptionTime > CpuSecondsLimit ? null : update.CpuConsumptionTime);
         fields.Text("cpu_consumption_unit", "cpuConsumptionUnit", update.CpuConsumptionUnit);
+        fields.Number("cpu_conversion_factor", "cpuConversionFactor", update.CpuConversionFactor);
+        fields.Integer("mean_core_count", "meanCoreCount", update.MeanCoreCount);
+        fields.Integer("n_events", "nEvents", update.EventCount);
+        fields.Integer("n_input_files", null, update.InputFileCount);
         fields.Text("cpu_architecture_level", "cpu_architecture_level", update.CpuArchitectureLevel, 20);
         fields.Integer("max_rss", "maxRSS", update.MaxRss);
         if (update.Usage is { } usage)

@@ -13,6 +13,9 @@ internal sealed class UpdateSpool
     /// <summary>An update older than this is dropped: the server has long declared the job lost.</summary>
     internal static readonly TimeSpan AgeLimit = TimeSpan.FromDays(7);
 
+    /// <summary>Updates in one call: some hundred kB at most.</summary>
+    private const int BatchSize = 20;
+
     private const string Free = ".json";
     private const string Claimed = ".claim";
     private const UnixFileMode PrivateDirectory = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
@@ -78,11 +81,30 @@ internal sealed class UpdateSpool
         return [.. Names(Free).Select(Read).OfType<SpooledUpdate>()];
     }
 
-    /// <summary>Sends what waits for this server, oldest first, and stops at the first that cannot be delivered: the server is still away.</summary>
+    /// <summary>Sends what waits for this server, oldest first and many at a time, and stops where one cannot be delivered: the server is still away.</summary>
+    /// <param name="manager">The server itself, without a spool before it: what is sent here is in the spool already.</param>
+    /// <param name="ct">Ends it; what is not delivered then stays.</param>
     /// <returns>How many were delivered.</returns>
     internal async Task<int> ResendAsync(IWorkloadManager manager, CancellationToken ct)
     {
         int delivered = 0;
+        foreach (SpooledUpdate[] batch in Waiting().Chunk(BatchSize))
+        {
+            (int sent, bool all) = await SendAsync(manager, batch, ct);
+            delivered += sent;
+            if (!all)
+            {
+                break;
+            }
+        }
+
+        return delivered;
+    }
+
+    /// <summary>What is for this server and not too old; what is too old is removed.</summary>
+    private List<SpooledUpdate> Waiting()
+    {
+        List<SpooledUpdate> waiting = [];
         foreach (SpooledUpdate entry in List())
         {
             if (_time.GetUtcNow() - entry.Written > AgeLimit)
@@ -90,33 +112,46 @@ internal sealed class UpdateSpool
                 Log.Warn("the {Status} update of job {PandaId} was never delivered and is dropped after {Days} days", entry.Update.JobStatus, entry.Update.JobId, AgeLimit.Days);
                 File.Delete(entry.Path);
             }
-            else if (entry.Server == _server && Claim(entry.Path) is { } hold)
+            else if (entry.Server == _server)
             {
-                using (hold)
-                {
-                    if (!await SendAsync(manager, entry, ct))
-                    {
-                        break;
-                    }
-
-                    hold.Delivered();
-                    delivered++;
-                }
+                waiting.Add(entry);
             }
         }
 
-        return delivered;
+        return waiting;
     }
 
-    private static async Task<bool> SendAsync(IWorkloadManager manager, SpooledUpdate entry, CancellationToken ct)
+    private static async Task<(int Sent, bool All)> SendAsync(IWorkloadManager manager, SpooledUpdate[] batch, CancellationToken ct)
     {
-        UpdateAnswer answer = await manager.UpdateJobAsync(entry.Update, ct);
-        if (answer.Accepted)
+        List<(SpooledUpdate Entry, SpoolHold Hold)> held = [];
+        try
         {
-            Log.Info("delivered the {Status} update of job {PandaId} of {Written}", entry.Update.JobStatus, entry.Update.JobId, entry.Written);
-        }
+            foreach (SpooledUpdate entry in batch)
+            {
+                if (Claim(entry.Path) is { } hold)
+                {
+                    held.Add((entry, hold));
+                }
+            }
 
-        return answer.Accepted;
+            ImmutableArray<UpdateAnswer> answers = held switch
+            {
+                [] => [],
+                [var (only, _)] => [await manager.UpdateJobAsync(only.Update, ct)],
+                _ => await manager.UpdateJobsAsync([.. held.Select(static h => h.Entry.Update)], ct),
+            };
+            foreach (((SpooledUpdate entry, SpoolHold hold), _) in held.Zip(answers).Where(static pair => pair.Second.Accepted))
+            {
+                hold.Delivered();
+                Log.Info("delivered the {Status} update of job {PandaId} of {Written}", entry.Update.JobStatus, entry.Update.JobId, entry.Written);
+            }
+
+            return (answers.Count(static a => a.Accepted), answers.All(static a => a.Accepted));
+        }
+        finally
+        {
+            held.ForEach(static h => h.Hold.Dispose());
+        }
     }
 
     /// <summary>Renames to claim; null if another process was faster.</summary>

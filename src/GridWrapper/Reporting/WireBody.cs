@@ -11,14 +11,7 @@ internal static class WireBody
         StringBuilder text = new();
         using StringWriter target = new(text, CultureInfo.InvariantCulture);
         using JsonTextWriter json = new(target);
-        json.WriteStartObject();
-        foreach (WireField field in fields)
-        {
-            json.WritePropertyName(field.Name);
-            json.WriteValue(field.Value);
-        }
-
-        json.WriteEndObject();
+        Write(json, fields);
         json.Flush();
         return Encoding.UTF8.GetBytes(text.ToString());
     }
@@ -28,7 +21,42 @@ internal static class WireBody
     {
         IEnumerable<string> pairs = from field in fields
                                     where field.Legacy is not null
-                                    select field.Legacy + "=" + Uri.EscapeDataString(Convert.ToString(field.Value, CultureInfo.InvariantCulture)!);
+                                    select field.Legacy + "=" + Uri.EscapeDataString(Text(field));
         return Encoding.ASCII.GetBytes(string.Join('&', pairs));
+    }
+
+    /// <summary>The query of a GET: a list repeats its key.</summary>
+    internal static ImmutableArray<KeyValuePair<string, string>> Query(IEnumerable<WireField> fields) =>
+    [
+        .. fields.SelectMany(static f => f.Value is IReadOnlyList<string> list ? list.Select(item => KeyValuePair.Create(f.Name, item)) : [KeyValuePair.Create(f.Name, Text(f))]),
+    ];
+
+    /// <summary>A list is separated by blanks there.</summary>
+    private static string Text(WireField field) =>
+        field.Value is IReadOnlyList<string> list ? string.Join(' ', list) : Convert.ToString(field.Value, CultureInfo.InvariantCulture)!;
+
+    private static void Write(JsonTextWriter json, IEnumerable<WireField> fields)
+    {
+        json.WriteStartObject();
+        foreach (WireField field in fields)
+        {
+            json.WritePropertyName(field.Name);
+            if (field.Value is IReadOnlyList<IReadOnlyList<WireField>> objects)
+            {
+                json.WriteStartArray();
+                foreach (IReadOnlyList<WireField> item in objects)
+                {
+                    Write(json, item);
+                }
+
+                json.WriteEndArray();
+            }
+            else
+            {
+                json.WriteValue(field.Value);
+            }
+        }
+
+        json.WriteEndObject();
     }
 }

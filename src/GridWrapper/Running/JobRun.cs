@@ -48,7 +48,7 @@ internal sealed class JobRun(RunSettings settings, TimeProvider time)
         (IWorkloadManager manager, UpdateSpool spool, PandaClient client) = ReportLink.Connect(settings, time);
         using (client)
         {
-            await ResendAsync(manager, spool, signals.Cancelled);
+            await ResendAsync(client.Briefly, spool, signals.Cancelled);
             return await RunAsync(source, manager, signals);
         }
     }

@@ -142,7 +142,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
             StandardOutput = stdout,
             StandardError = stderr,
             Time = parts.Time,
-            Started = _ => link?.StartHeartbeat(signals.Stop, job, Settings.Site.Panda, new PayloadView(Path.Combine(Settings.WorkDirectory, StdoutName), () => _usage)),
+            Started = _ => link?.StartHeartbeat(signals.Stop, job, Settings.Site.Panda, new PayloadView(Settings.WorkDirectory, Path.Combine(Settings.WorkDirectory, StdoutName), () => _usage)),
         };
     }
 

@@ -27,6 +27,7 @@ internal sealed class ReportLink : IAsyncDisposable
     private int _pending;
     private string? _lastState;
     private bool _killedByServer;
+    private UpdateAnswer? _first;
     private bool _heartbeatStopped;
 
     /// <param name="manager">With its spool.</param>
@@ -75,9 +76,10 @@ internal sealed class ReportLink : IAsyncDisposable
             return;
         }
 
-        UpdateAnswer? answer = await SendAsync(ReportMapper.Starting(_identity), ct);
-        if (answer is not null && answer.Commands.Contains("tobekilled"))
+        _first = await SendAsync(ReportMapper.Starting(_identity), ct);
+        if (_first is not null && _first.Commands.Contains("tobekilled"))
         {
+            _killedByServer = true;
             stop.RequestStop(StopReason.Cancelled);
         }
     }
@@ -97,9 +99,15 @@ internal sealed class ReportLink : IAsyncDisposable
             Stop = stop,
             Interval = TimeSpan.FromSeconds(policy.HeartbeatSeconds),
             Debug = job.Debug,
+            Look = new DebugOutput(payload.JobDirectory).OfAsync,
             StdoutTail = () => payload.StdoutFile is { } file ? StdoutTail.Read(file, 2048) : null,
             Time = _time,
         });
+        if (_first is { } first)
+        {
+            _heartbeat.Obey(first);
+        }
+
         _heartbeat.Start();
     }
 
@@ -111,7 +119,7 @@ internal sealed class ReportLink : IAsyncDisposable
             _heartbeatStopped = true;
             await Task.WhenAny(heartbeat.FirstBeat, Task.Delay(FirstBeatPatience, _time));
             await heartbeat.DisposeAsync();
-            _killedByServer = heartbeat.KilledByServer;
+            _killedByServer |= heartbeat.KilledByServer;
             _updates += heartbeat.Accepted;
             _lastState = heartbeat.Accepted > 0 ? "running" : _lastState;
         }

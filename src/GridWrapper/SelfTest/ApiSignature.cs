@@ -21,6 +21,13 @@ internal sealed record ApiSignature(string Name, string HttpMethod, bool NeedsRo
         "site_name:str! timeout:int=60 memory:int disk_space:int prod_source_label:str node:str computing_element:str prod_user_id:str get_proxy_key:str "
         + "task_id:int n_jobs:int=1 background:bool resource_type:str harvester_id:str worker_id:int scheduler_id:str job_type:str via_topic:bool remaining_time";
 
+    private const string WorkerNodeText =
+        "site:str! host_name:str! cpu_model:str! panda_queue:str n_logical_cpus:int n_sockets:int cores_per_socket:int threads_per_core:int cpu_architecture:str "
+        + "cpu_architecture_level:str clock_speed:float total_memory:int total_local_disk:int timeout:int=60";
+
+    private const string WorkerNodeGpuText =
+        "site:str! host_name:str! vendor:str! model:str! count:int! vram:int architecture:str framework:str framework_version:str driver_version:str timeout:int=60";
+
     internal static ApiSignature AcquireJobs { get; } = Read("acquire_jobs", "POST", false, AcquireJobsText);
 
     internal static ApiSignature UpdateJob { get; } = Read("update_job", "POST", true, UpdateJobText);
@@ -29,7 +36,19 @@ internal sealed record ApiSignature(string Name, string HttpMethod, bool NeedsRo
 
     internal static ApiSignature GetJobStatus { get; } = Read("get_job_status", "GET", false, "job_ids:List! timeout:int=60");
 
-    internal static ImmutableArray<ApiSignature> All => [AcquireJobs, UpdateJob, UpdateJobsBulk, GetJobStatus];
+    internal static ApiSignature UpdateWorkerStatus { get; } = Read("update_worker_status", "POST", true, "worker_id! harvester_id! status! timeout=60 node_id");
+
+    internal static ApiSignature UpdateWorkerNode { get; } = Read("update_worker_node", "POST", true, WorkerNodeText);
+
+    internal static ApiSignature UpdateWorkerNodeGpu { get; } = Read("update_worker_node_gpu", "POST", true, WorkerNodeGpuText);
+
+    internal static ImmutableArray<ApiSignature> All => [AcquireJobs, UpdateJob, UpdateJobsBulk, GetJobStatus, UpdateWorkerStatus, UpdateWorkerNode, UpdateWorkerNodeGpu];
+
+    /// <summary>The credentials' part of the API, as far as a pilot uses it.</summary>
+    internal static ImmutableArray<ApiSignature> Credentials =>
+    [
+        Read("get_access_token", "GET", false, "client_name:str! token_key:str"), Read("get_proxy", "GET", false, "role:str dn:str"), Read("get_token_key", "GET", false, "client_name:str!"),
+    ];
 
     /// <summary>The table above: NAME[:TYPE][!][=DEFAULT], where ! means required and no default means None.</summary>
     private static ApiSignature Read(string name, string httpMethod, bool needsRole, string parameters) =>

@@ -1,4 +1,5 @@
 using GridWrapper.Reporting;
+using GridWrapper.Watching;
 
 namespace GridWrapper.SelfTest;
 
@@ -28,6 +29,10 @@ internal static class LegacyNames
         CpuConsumptionUnit = "x",
         CpuArchitectureLevel = "x",
         MaxRss = 1,
+        MeanCoreCount = 1,
+        CpuConversionFactor = 1,
+        EventCount = 1,
+        Usage = new PayloadUsage { Maximum = new MemoryFigures(0, 0, 0, 0), Average = new MemoryFigures(0, 0, 0, 0), Means = "" },
         JobMetrics = "x",
         PilotTiming = "x",
         PilotLog = "x",

@@ -17,7 +17,8 @@ internal sealed class PilotApi(WorkloadState state, WorkloadOptions options)
             return WorkloadAnswer.Yes("I'm alive!");
         }
 
-        ApiSignature? method = ApiSignature.All.FirstOrDefault(s => request.Path == Prefix + s.Name);
+        ApiSignature? method = ApiSignature.All.FirstOrDefault(s => request.Path == Prefix + s.Name)
+            ?? ApiSignature.Credentials.FirstOrDefault(s => request.Path == "/api/v1/creds/" + s.Name);
         if (method is null)
         {
             return WorkloadAnswer.Plain(403, $"ERROR : method {request.Path.Split('/')[^1]} is forbidden");
@@ -81,8 +82,24 @@ internal sealed class PilotApi(WorkloadState state, WorkloadOptions options)
         "acquire_jobs" => Acquire(arguments),
         "update_job" => Update(arguments),
         "update_jobs_bulk" => UpdateMany((JArray)arguments["job_list"]!),
+        "update_worker_status" => (string?)arguments["status"] is "started" or "finished"
+            ? Told(method, arguments, null)
+            : WorkloadAnswer.No($"Invalid worker status: {arguments["status"]}"),
+        "update_worker_node" => Told(method, arguments, "Inserted new worker node."),
+        "update_worker_node_gpu" => Told(method, arguments, "Inserted new worker node GPU."),
+        "get_access_token" => (string?)arguments["token_key"] == options.TokenKey && options.Token is { } token
+            ? WorkloadAnswer.Yes(new JObject { ["user_proxy"] = token })
+            : WorkloadAnswer.No($"failed since token key is invalid for {arguments["client_name"]}"),
+        "get_proxy" => WorkloadAnswer.No("'proxy' not found for somebody"),
+        "get_token_key" => options.TokenKey is { } key ? WorkloadAnswer.Yes(new JObject { ["tokenKey"] = key }) : WorkloadAnswer.No($"Token key is missing for '{arguments["client_name"]}"),
         _ => Status(arguments),
     };
+
+    private WorkloadAnswer Told(ApiSignature method, JObject arguments, string? text)
+    {
+        state.Tell(method.Name, arguments);
+        return WorkloadAnswer.Yes(text);
+    }
 
     private WorkloadAnswer Acquire(JObject arguments)
     {

@@ -21,6 +21,9 @@ internal sealed record WorkloadOptions
     /// <summary>When set, callers have to show this bearer token and an Origin.</summary>
     public string? Token { get; init; }
 
+    /// <summary>The key for which <see cref="Token"/> is given out.</summary>
+    public string? TokenKey { get; init; }
+
     /// <summary>Whether callers count as having Role=production, which updates need.</summary>
     public bool ProductionRole { get; init; } = true;
 }

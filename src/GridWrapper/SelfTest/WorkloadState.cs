@@ -12,6 +12,7 @@ internal sealed class WorkloadState
     private readonly List<WorkloadJob> _jobs = [];
     private readonly List<RecordedUpdate> _updates = [];
     private readonly Queue<string> _commands = [];
+    private readonly List<(string Method, JObject Arguments)> _told = [];
 
     internal ImmutableArray<RecordedUpdate> Updates
     {
@@ -21,6 +22,26 @@ internal sealed class WorkloadState
             {
                 return [.. _updates];
             }
+        }
+    }
+
+    /// <summary>What was told of workers: method and arguments.</summary>
+    internal ImmutableArray<(string Method, JObject Arguments)> Told
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _told];
+            }
+        }
+    }
+
+    internal void Tell(string method, JObject arguments)
+    {
+        lock (_lock)
+        {
+            _told.Add((method, arguments));
         }
     }
 

@@ -177,7 +177,7 @@ public class PandaClientRetryTests
             Assert.That(starting.Accepted, Is.True);
             Assert.That(failed.Commands, Is.EqualTo(new[] { "debug" }));
             Assert.That(bench.Server.State.Updates[1].Legacy, Is.True);
-            Assert.That(bench.Server.State.Updates[1].Arguments, Has.Count.EqualTo(27), "every member has a legacy name");
+            Assert.That(bench.Server.State.Updates[1].Arguments, Has.Count.EqualTo(45), "every member has a legacy name");
             Assert.That(bench.Server.Requests.Count(static r => r.Path.StartsWith("/api/v1", StringComparison.Ordinal)), Is.EqualTo(1), "remembered");
             Assert.That(bench.Server.Requests[^1].ContentType, Is.EqualTo("application/x-www-form-urlencoded"));
             Assert.That(states, Is.EqualTo(new[] { new JobState(PandaBench.JobId, "holding", 1), new JobState(5, "not found", 0) }));

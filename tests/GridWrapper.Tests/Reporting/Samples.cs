@@ -1,6 +1,7 @@
 using GridWrapper.Outputs;
 using GridWrapper.Probing;
 using GridWrapper.Reporting;
+using GridWrapper.Watching;
 
 namespace GridWrapper.Tests.Reporting;
 
@@ -28,7 +29,13 @@ internal static class Samples
         CpuConsumptionTime = 100,
         CpuConsumptionUnit = "s+X",
         CpuArchitectureLevel = "x86_64-v3",
+        MeanCoreCount = 7,
+        CpuConversionFactor = 1.5,
+        EventCount = 100,
+        InputFileCount = 2,
+        CorruptedFiles = "a,b",
         MaxRss = 2048,
+        Usage = Usage,
         JobMetrics = "actualCoreCount=8",
         PilotTiming = "1|2|3|4|5|6",
         PilotLog = "log",
@@ -38,6 +45,21 @@ internal static class Samples
         ExeErrorCode = 3,
         ExeErrorDiag = "exe",
         JobSubStatus = "sub",
+    };
+
+    /// <summary>What a spooled update keeps of a measurement.</summary>
+    internal static PayloadUsage Usage => new()
+    {
+        SampleCount = 3,
+        CpuSeconds = 100.5,
+        WallSeconds = 60.25,
+        Maximum = new MemoryFigures(4096, 3072, 1024, 8192),
+        Average = new MemoryFigures(2048, 1024, 0, 4096),
+        ReadChars = 1 << 20,
+        WrittenChars = 2 << 20,
+        ReadBytes = 3 << 20,
+        WrittenBytes = 4 << 20,
+        Means = "sampling",
     };
 
     internal static NodeFacts Node { get; } = new()
