@@ -12,6 +12,7 @@ internal static class PilotError
     internal const int OutputFileTooLarge = 1124;
     internal const int StageOutFailed = 1137;
     internal const int PandaKill = 1144;
+    internal const int TransformDownloadFailure = 1149;
     internal const int LoopingJob = 1150;
     internal const int StageOutTimeout = 1152;
     internal const int NoProxy = 1163;
@@ -43,7 +44,10 @@ internal static class PilotError
     internal const int MissingUserCode = 1335;
     internal const int ResourceUnavailable = 1344;
     internal const int UserNamespaceFailed = 1345;
+    internal const int TransformNotFound = 1346;
     internal const int UnrecognizedTrfArguments = 1349;
+    internal const int PreprocessFailure = 1356;
+    internal const int PostprocessFailure = 1357;
     internal const int ImageNotFound = 1360;
     internal const int CommandTimedOut = 1367;
     internal const int BadOutputFileName = 1371;

@@ -27,6 +27,17 @@ internal static class JobFailure
         Retryable = true,
     });
 
+    /// <summary>The catalogue that stage-in left is no use.</summary>
+    internal static GridWrapperException BadCatalogue(string path, string why) => new(new Failure
+    {
+        Blame = Blame.Site,
+        Phase = Phase.Job,
+        Step = "read-catalogue",
+        PilotErrorCode = PilotError.MissingInputFile,
+        Message = $"{path}, which says where the job's inputs are, cannot be read: {why}",
+        Retryable = true,
+    });
+
     internal static Failure WorkDirectory(string directory, Exception e) => new()
     {
         Blame = Blame.Site,

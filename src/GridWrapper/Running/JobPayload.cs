@@ -9,23 +9,25 @@ namespace GridWrapper.Running;
 /// <summary>A job's payload as a launch: the shell text with its inputs filled in, the transform's directories and variables.</summary>
 internal sealed class JobPayload(RunSettings settings, JobRequest job)
 {
+    private readonly JobInputs _inputs = new(settings, job);
+    private readonly ExecArguments _options = ExecArguments.Read(job.ExecArgs);
+
     /// <summary>The kernel takes 128 kB in one argument.</summary>
     private const int TextLimitBytes = 120 * 1024;
 
     private const string ProxyName = "user_proxy";
     private const string CertificatesInside = "/var/etc/grid-security/certificates";
 
-    /// <summary>Inputs that the job names and that are neither URLs nor in the job directory.</summary>
-    internal ImmutableArray<string> MissingInputs =>
-    [
-        .. job.Inputs.Concat(job.InMap.SelectMany(s => s.Files)).Distinct(StringComparer.Ordinal)
-            .Where(name => !IsUrl(name) && !File.Exists(Path.Combine(settings.WorkDirectory, name))),
-    ];
+    /// <summary>Inputs that the job names and that are neither addresses nor on this node.</summary>
+    internal ImmutableArray<string> MissingInputs => _inputs.Missing;
+
+    /// <summary>Runtime options of the job that are not done.</summary>
+    internal ImmutableArray<string> IgnoredOptions => _options.Ignored;
 
     /// <summary>The argv that will run inside. The job's number stands in it because memory monitors find the payload by searching the process table for it.</summary>
     internal ImmutableArray<string> Command()
     {
-        string text = PayloadText.Expand(job.Exec, job, Inside);
+        string text = PayloadText.Expand(job.Exec, job, _inputs.Seen);
         string script = job.PandaId is { } id ? string.Create(CultureInfo.InvariantCulture, $"export PandaID={id};{text}") : text;
         return Encoding.UTF8.GetByteCount(script) <= TextLimitBytes
             ? ["/bin/sh", "-c", script]
@@ -37,22 +39,35 @@ internal sealed class JobPayload(RunSettings settings, JobRequest job)
         LaunchRequest request = LaunchComposer.WithVariables(LaunchComposer.Compose(settings, input, rootfs, scratch), settings, [.. Variables()]);
         return request with
         {
+            CvmfsRoot = _options.NoCvmfs ? null : request.CvmfsRoot ?? WantedCvmfs(input),
             Command = Command(),
             DataDirectory = job.DataDirectory,
             InitialDirectory = settings.InitialDirectory ?? job.WorkDirectory,
-            Binds = GivesProxy && settings.Environment.GetValueOrDefault("X509_CERT_DIR") is { Length: > 0 } certificates
-                ? request.Binds.Add(new BindMount(certificates, CertificatesInside, ReadOnly: true, Optional: true))
-                : request.Binds,
+            Binds =
+            [
+                .. request.Binds, .. _inputs.Binds,
+                .. GivesProxy && settings.Environment.GetValueOrDefault("X509_CERT_DIR") is { Length: > 0 } certificates
+                    ? (BindMount[])[new BindMount(certificates, CertificatesInside, ReadOnly: true, Optional: true)]
+                    : [],
+            ],
         };
     }
+
+    /// <summary>`--cvmfs`, or an input on CVMFS: shown although the profile does not show it to every payload.</summary>
+    private string? WantedCvmfs(PlanInput input) =>
+        (job.WantsCvmfs || _inputs.NeedCvmfs) && LaunchComposer.IsThere(input.Host) ? settings.Site.Cvmfs.Root : null;
 
     /// <summary>Files that the payload needs beside its sandbox: lists of inputs, and the proxy where the profile gives it.</summary>
     internal void PrepareFiles()
     {
         foreach (InputStreamFile list in job.WriteInputToTxt)
         {
-            File.WriteAllText(Path.Combine(settings.WorkDirectory, list.File), PayloadText.JoinStream(list.Stream, job, Inside));
+            string path = Path.Combine(settings.WorkDirectory, list.File);
+            _ = Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            File.WriteAllText(path, PayloadText.JoinStream(list.Stream, job, _inputs.Seen));
         }
+
+        _inputs.Link();
 
         if (GivesProxy)
         {
@@ -60,9 +75,10 @@ internal sealed class JobPayload(RunSettings settings, JobRequest job)
         }
     }
 
-    /// <summary>The copy of the proxy must not stay where the log tarball is made from.</summary>
-    internal void RemoveProxy()
+    /// <summary>The copy of the proxy, and links out of the job directory, must not stay where the log tarball is made from.</summary>
+    internal void TakeAway()
     {
+        _inputs.Unlink();
         if (GivesProxy)
         {
             File.Delete(Path.Combine(settings.WorkDirectory, ProxyName));
@@ -70,10 +86,6 @@ internal sealed class JobPayload(RunSettings settings, JobRequest job)
     }
 
     private bool GivesProxy => settings.Site.Environment.GiveProxy && !job.NoX509;
-
-    private static bool IsUrl(string name) => name.Contains("://", StringComparison.Ordinal);
-
-    private string Inside(string input) => IsUrl(input) ? input : $"{job.DataDirectory.TrimEnd('/')}/{input}";
 
     private IEnumerable<KeyValuePair<string, string>> Variables()
     {
@@ -87,6 +99,11 @@ internal sealed class JobPayload(RunSettings settings, JobRequest job)
 
         string cores = settings.Environment.GetValueOrDefault("ATHENA_PROC_NUMBER") ?? job.CoreCount.ToString(CultureInfo.InvariantCulture);
         yield return new("ATHENA_CORE_NUMBER", cores);
+        foreach (KeyValuePair<string, string> variable in _options.Environment)
+        {
+            yield return variable;
+        }
+
         if (GivesProxy)
         {
             yield return new("X509_USER_PROXY", $"{job.DataDirectory.TrimEnd('/')}/{ProxyName}");

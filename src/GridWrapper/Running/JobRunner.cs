@@ -80,6 +80,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
             warnings.Add($"this is a task's text, not a job's: a run would refuse {string.Join(", ", job.UnexpandedTemplates)}");
         }
 
+        warnings.AddRange(payload.IgnoredOptions.Select(o => $"the option {o} of containerOptions.execArgs is not done"));
         warnings.AddRange(payload.MissingInputs.Select(i => $"the input {i} is not in {Settings.WorkDirectory}"));
         return new DryRun(job, payload.Command(), prepared, launch, [.. warnings]);
     }
@@ -97,7 +98,39 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
 
     private async Task<JobOutcome> PayloadAsync(JobOutcome outcome)
     {
-        if (job.Sandbox is { } sandbox)
+        using SafeFileHandle? stdout = Stream(StdoutName);
+        using SafeFileHandle? stderr = Stream(StderrName);
+        using HostSteps steps = new(Settings, new SandboxFetcher(parts.Http, parts.Time)) { Output = stdout, Errors = stderr };
+        JobPayload payload = await PrepareAsync(steps);
+        Prepared prepared = await parts.Surveyor.PrepareAsync(job.Image, everything: false, signals.Cancelled);
+        new CacheDirectory(Settings.CacheDirectory).Prepare();
+        using ScratchDirectory scratch = ScratchDirectory.Create(Settings.CacheDirectory);
+        payload.PrepareFiles();
+        try
+        {
+            RunControl control = Control(stdout, stderr, scratch.Path);
+            ImageOutcome image = await parts.Runner.RunAsync(prepared, rootfs => payload.Compose(prepared.Input, rootfs, scratch.Path), control, signals.Cancelled);
+            outcome = outcome with { Image = image, Failure = image.Failure ?? (image.Result is { } ended ? LimitFailure.Of(ended, Timeout) : null), Timings = image.Timings };
+            return await PostprocessAsync(steps, outcome);
+        }
+        finally
+        {
+            payload.TakeAway();
+            if (link is not null)
+            {
+                await link.StopHeartbeatAsync();
+            }
+        }
+    }
+
+    /// <summary>The user's code, or the job's own preparing step, and the inputs.</summary>
+    private async Task<JobPayload> PrepareAsync(HostSteps steps)
+    {
+        if (job.Preprocess is { } preprocess)
+        {
+            await steps.PreprocessAsync(preprocess, signals.Cancelled);
+        }
+        else if (job.Sandbox is { } sandbox)
         {
             string file = await new SandboxFetcher(parts.Http, parts.Time).FetchAsync(sandbox, Settings.WorkDirectory, signals.Cancelled);
             await SandboxArchive.UnpackAsync(file, Settings.WorkDirectory, signals.Cancelled);
@@ -109,25 +142,30 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
             throw JobFailure.MissingInputs(missing, Settings.WorkDirectory);
         }
 
-        Prepared prepared = await parts.Surveyor.PrepareAsync(job.Image, everything: false, signals.Cancelled);
-        new CacheDirectory(Settings.CacheDirectory).Prepare();
-        using ScratchDirectory scratch = ScratchDirectory.Create(Settings.CacheDirectory);
-        payload.PrepareFiles();
+        if (!payload.IgnoredOptions.IsEmpty)
+        {
+            Log.Warn("options of the job for its container that are not done: {Options}", string.Join(' ', payload.IgnoredOptions));
+        }
+
+        return payload;
+    }
+
+    /// <summary>After a payload that ended well; a fault is the job's then.</summary>
+    private async Task<JobOutcome> PostprocessAsync(HostSteps steps, JobOutcome outcome)
+    {
+        if (job.Postprocess is not { } step || outcome.Failure is not null || outcome.Image?.Result is not { ExitCode: 0 })
+        {
+            return outcome;
+        }
+
         try
         {
-            using SafeFileHandle? stdout = Stream(StdoutName);
-            using SafeFileHandle? stderr = Stream(StderrName);
-            RunControl control = Control(stdout, stderr, scratch.Path);
-            ImageOutcome image = await parts.Runner.RunAsync(prepared, rootfs => payload.Compose(prepared.Input, rootfs, scratch.Path), control, signals.Cancelled);
-            return outcome with { Image = image, Failure = image.Failure ?? (image.Result is { } ended ? LimitFailure.Of(ended, Timeout) : null), Timings = image.Timings };
+            await steps.PostprocessAsync(step, signals.Cancelled);
+            return outcome;
         }
-        finally
+        catch (GridWrapperException e)
         {
-            payload.RemoveProxy();
-            if (link is not null)
-            {
-                await link.StopHeartbeatAsync();
-            }
+            return outcome with { Failure = e.Failure };
         }
     }
 
@@ -159,7 +197,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         }
 
         long began = parts.Time.GetTimestamp();
-        OutputSet outputs = await new OutputCollector(Guid.NewGuid).CollectAsync(Settings.WorkDirectory, job, CancellationToken.None);
+        OutputSet outputs = await new OutputCollector(Guid.NewGuid).CollectAsync(Settings.WorkDirectory, StepOutputs.Of(job, Settings.WorkDirectory), CancellationToken.None);
         if (delivery is not null && result.ExitCode == 0 && outcome.Failure is null)
         {
             outputs = await delivery.DeliverAsync(outputs, CancellationToken.None);

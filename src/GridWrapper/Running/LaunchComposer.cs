@@ -106,8 +106,8 @@ internal static class LaunchComposer
         rule.EndsWith('*') ? name.StartsWith(rule[..^1], StringComparison.Ordinal) : rule == name;
 
     /// <summary>Never by a wildcard and never by accident: what authenticates the pilot.</summary>
-    private static bool IsSecret(string name) =>
+    internal static bool IsSecret(string name) =>
         name.StartsWith("OIDC_", StringComparison.Ordinal) || name.StartsWith("PANDA_AUTH_", StringComparison.Ordinal) || name is "BEARER_TOKEN";
 
-    private static bool IsThere(HostFacts host) => host.Cvmfs.IsKnown(out CvmfsFacts cvmfs) && (cvmfs.Present || cvmfs.Repositories.Any(r => r.Usable));
+    internal static bool IsThere(HostFacts host) => host.Cvmfs.IsKnown(out CvmfsFacts cvmfs) && (cvmfs.Present || cvmfs.Repositories.Any(r => r.Usable));
 }

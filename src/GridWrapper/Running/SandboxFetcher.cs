@@ -10,7 +10,7 @@ namespace GridWrapper.Running;
 /// </summary>
 internal sealed class SandboxFetcher(HttpMessageInvoker http, TimeProvider time)
 {
-    private const int Tries = 3;
+    internal const int Tries = 3;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(10);
 
@@ -34,30 +34,39 @@ internal sealed class SandboxFetcher(HttpMessageInvoker http, TimeProvider time)
         }
 
         Uri url = new($"{sandbox.Url.GetLeftPart(UriPartial.Path).TrimEnd('/')}/cache/{Uri.EscapeDataString(sandbox.File)}");
+        try
+        {
+            await DownloadWithRetryAsync(url, target, ct);
+            return target;
+        }
+        catch (HttpRequestException e) when (e.StatusCode == HttpStatusCode.NotFound)
+        {
+            throw Failed($"{url} does not exist any more (404): resubmit the task so that its code is uploaded again", PilotError.MissingUserCode, Blame.User);
+        }
+        catch (Exception e) when (IsPassing(e, ct))
+        {
+            throw Failed($"fetching {url} failed {Tries} times, last: {e.Message}", PilotError.NoUserTarball, Blame.Server);
+        }
+    }
+
+    /// <summary>One file, tried again after a pause unless the server says that it does not exist. The last try's exception is thrown as it came.</summary>
+    internal async Task DownloadWithRetryAsync(Uri url, string target, CancellationToken ct)
+    {
         for (int attempt = 1; ; attempt++)
         {
             try
             {
                 await DownloadAsync(url, target, ct);
-                return target;
+                return;
             }
-            catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException && !ct.IsCancellationRequested)
+            catch (Exception e) when (IsPassing(e, ct) && attempt < Tries && (e as HttpRequestException)?.StatusCode != HttpStatusCode.NotFound)
             {
-                HttpStatusCode? status = (e as HttpRequestException)?.StatusCode;
-                if (status == HttpStatusCode.NotFound)
-                {
-                    throw Failed($"{url} does not exist any more (404): resubmit the task so that its code is uploaded again", PilotError.MissingUserCode, Blame.User);
-                }
-
-                if (attempt == Tries)
-                {
-                    throw Failed($"fetching {url} failed {Tries} times, last: {e.Message}", PilotError.NoUserTarball, Blame.Server);
-                }
-
                 await Task.Delay(Pause, time, ct);
             }
         }
     }
+
+    private static bool IsPassing(Exception e, CancellationToken ct) => e is HttpRequestException or IOException || (e is OperationCanceledException && !ct.IsCancellationRequested);
 
     private async Task DownloadAsync(Uri url, string target, CancellationToken ct)
     {

@@ -1,9 +1,7 @@
-using System.Net;
 using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Jobs;
 using GridWrapper.Reporting;
-using GridWrapper.SelfTest;
 using GridWrapper.Tests.Documentation;
 using Newtonsoft.Json.Linq;
 
@@ -23,9 +21,18 @@ public class RecordedDialogueTests
     {
         JObject dialogue = (JObject)Recorded[name]!;
         JObject[] exchanges = [.. ((JArray)dialogue["dialogue"]!).Cast<JObject>()];
-        List<string> heard = [];
-        (HttpListener listener, int port) = LoopbackListener.Open(new Random());
-        Task serving = ServeAsync(listener, exchanges, heard);
+        ReplayServer server = new(exchanges);
+        string result = await TalkAsync(server.Port, (string)dialogue["call"]!, ct);
+        ImmutableArray<string> heard = await server.EndAsync();
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(result, Is.EqualTo((string?)dialogue["result"]));
+            Assert.That(heard, Is.EqualTo(exchanges.Select(static e => $"{e["method"]} {e["path"]} {e["contentType"]} {e["accept"]} {Encoding.UTF8.GetByteCount((string)e["body"]!)} {e["body"]}")));
+        }
+    }
+
+    private static async Task<string> TalkAsync(int port, string call, CancellationToken ct)
+    {
         FakeClock clock = new();
         using PandaClient client = new(new PandaOptions
         {
@@ -34,14 +41,7 @@ public class RecordedDialogueTests
             Random = new Random(1),
             CallTimeout = TimeSpan.FromDays(10),
         });
-        string result = await clock.DriveAsync(CallAsync(client, (string)dialogue["call"]!, ct), TimeSpan.FromSeconds(5));
-        listener.Close();
-        await serving;
-        using (Assert.EnterMultipleScope())
-        {
-            Assert.That(result, Is.EqualTo((string?)dialogue["result"]));
-            Assert.That(heard, Is.EqualTo(exchanges.Select(static e => $"{e["method"]} {e["path"]} {e["contentType"]} {e["accept"]} {Encoding.UTF8.GetByteCount((string)e["body"]!)} {e["body"]}")));
-        }
+        return await clock.DriveAsync(CallAsync(client, call, ct), TimeSpan.FromSeconds(5));
     }
 
     private static async Task<string> CallAsync(PandaClient client, string call, CancellationToken ct)
@@ -73,23 +73,5 @@ public class RecordedDialogueTests
 
         JobRequest job = JobReader.FromDocument(Encoding.UTF8.GetBytes(text), new JobReadOptions { CurrentDirectory = "/" }).RequestOrThrow();
         return $"job {job.PandaId} image {((ImageReference.InRegistry)job.Image).ToString().Replace("docker://", "", StringComparison.Ordinal)} runs {job.Exec}";
-    }
-
-    private static async Task ServeAsync(HttpListener listener, JObject[] exchanges, List<string> heard)
-    {
-        foreach (JObject exchange in exchanges)
-        {
-            HttpListenerContext context = await listener.GetContextAsync();
-            using StreamReader reader = new(context.Request.InputStream, Encoding.UTF8);
-            string body = await reader.ReadToEndAsync();
-            string length = context.Request.Headers["Content-Length"] ?? "0";
-            heard.Add($"{context.Request.HttpMethod} {context.Request.RawUrl} {context.Request.Headers["Content-Type"]} {context.Request.Headers["Accept"]} {length} {body}");
-            byte[] answer = Encoding.UTF8.GetBytes((string)exchange["answer"]!);
-            context.Response.StatusCode = (int)exchange["status"]!;
-            context.Response.ContentType = "text/plain";
-            context.Response.ContentLength64 = answer.Length;
-            await context.Response.OutputStream.WriteAsync(answer);
-            context.Response.Close();
-        }
     }
 }

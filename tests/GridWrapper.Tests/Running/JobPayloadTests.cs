@@ -114,7 +114,7 @@ public class JobPayloadTests
             Assert.That(Compose(settings, RunningScratch.Request() with { NoX509 = true }).Environment.Keys, Has.No.Member("X509_USER_PROXY"));
         }
 
-        payload.RemoveProxy();
+        payload.TakeAway();
         Assert.That(File.Exists(copy), Is.False);
     }
 

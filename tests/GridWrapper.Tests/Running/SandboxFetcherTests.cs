@@ -118,16 +118,4 @@ public class SandboxFetcherTests
         (string[] asked, GridWrapperException? failed, _) = await FetchAsync(scratch, null);
         Assert.That((asked.Length, failed?.Failure.Blame, failed?.Failure.PilotErrorCode), Is.EqualTo((0, (Blame?)Blame.User, (int?)PilotError.NoUserTarball)));
     }
-
-    /// <summary>Answers in order.</summary>
-    private sealed class Script(Func<HttpResponseMessage>[] answers) : HttpMessageHandler
-    {
-        internal List<string> Asked { get; } = [];
-
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
-        {
-            Asked.Add(request.RequestUri!.ToString());
-            return Task.FromResult(answers[Asked.Count - 1]());
-        }
-    }
 }
