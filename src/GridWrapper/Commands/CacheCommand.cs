@@ -77,12 +77,15 @@ internal static class CacheCommand
             ["entries"] = items.Sum(item => item.Entries),
             ["layers"] = items.Count(item => item.Kind == CacheItemKind.Layer),
             ["inUse"] = items.Count(item => item.InUse),
+            ["shims"] = items.Count(item => item.Kind == CacheItemKind.Shim),
             ["unfinished"] = items.Count(item => item.Kind == CacheItemKind.Unfinished),
             ["maxBytes"] = call.Settings.Site.Cache.MaxBytes,
             ["freeBytes"] = free,
+            ["otherStores"] = new JArray(new CacheDirectory(directory).OtherStores()),
         };
+        string others = ((JArray)document["otherStores"]!).Count == 0 ? "" : $"; left alone, since another version of gridwrap made it: {string.Join(", ", document["otherStores"]!)}";
         string limit = call.Settings.Site.Cache.MaxBytes is { } most ? PlanText.Size((long)most) : "none";
-        Print(call, document, [$"{directory}: {PlanText.Size(bytes)} in {document["layers"]} layers with {document["entries"]} entries, {document["inUse"]} things in use; limit {limit}, free {(free is { } f ? PlanText.Size(f) : "unknown")}"]);
+        Print(call, document, [$"{directory}: {PlanText.Size(bytes)} in {document["layers"]} layers with {document["entries"]} entries, {document["inUse"]} things in use; limit {limit}, free {(free is { } f ? PlanText.Size(f) : "unknown")}{others}"]);
         return 0;
     }
 
@@ -135,6 +138,7 @@ internal static class CacheCommand
         CacheItemKind.Layer => "layer",
         CacheItemKind.Flat => "flat",
         CacheItemKind.Stack => "stack",
+        CacheItemKind.Shim => "shim",
         _ => "unfinished",
     };
 

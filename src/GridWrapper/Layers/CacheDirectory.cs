@@ -1,16 +1,28 @@
-using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Linux;
 using Microsoft.Win32.SafeHandles;
 
 namespace GridWrapper.Layers;
 
-/// <summary>Where things lie in the node's cache. The paths are a function of the digests alone, so that a plan can name them before they exist.</summary>
+/// <summary>
+/// Where things lie in the node's cache. The paths are a function of the digests alone, so that a plan can name them before they exist.
+/// Everything whose form another version of the program may change lies below a directory with the number of that form: what is not ours is never opened.
+/// </summary>
 internal sealed record CacheDirectory(string Path)
 {
+    /// <summary>The form of all below <see cref="Store"/>: names, locks, leases, records, indexes. Whoever changes one of them so that this version would misread it counts up.</summary>
+    internal const int CurrentLayout = 1;
+
+    private const string StorePrefix = "store-";
     private const uint WritableByOthers = 0x12;
 
-    internal string LayerDirectory(Digest diffId) => $"{Path}/layers/sha256/{diffId.Hex}";
+    public int Layout { get; init; } = CurrentLayout;
+
+    internal string Store => $"{Path}/{StoreName}";
+
+    private string StoreName => string.Create(CultureInfo.InvariantCulture, $"{StorePrefix}{Layout}");
+
+    internal string LayerDirectory(Digest diffId) => $"{Store}/layers/sha256/{diffId.Hex}";
 
     /// <summary>The unpacked layer.</summary>
     internal string LayerTree(Digest diffId) => $"{LayerDirectory(diffId)}/tree";
@@ -23,18 +35,26 @@ internal sealed record CacheDirectory(string Path)
     /// <summary>Written last; a layer directory is renamed into place with it.</summary>
     internal string LayerRecord(Digest diffId) => $"{LayerDirectory(diffId)}/layer.json";
 
-    internal string FlatDirectory(Digest config) => $"{Path}/flat/{config.Hex}";
+    internal string FlatDirectory(Digest config) => $"{Store}/flat/{config.Hex}";
 
     /// <summary>All layers of one image configuration put together.</summary>
     internal string FlatTree(Digest config) => $"{FlatDirectory(config)}/tree";
 
     /// <summary>The lowest directory of an overlay of this image: directories only, see <see cref="LayerStack"/>.</summary>
-    internal string StackBase(Digest config) => $"{Path}/stacks/{config.Hex}/base";
+    internal string StackBase(Digest config) => $"{Store}/stacks/{config.Hex}/base";
+
+    /// <summary>What makes a layer of CVMFS mean the right thing in an overlay.</summary>
+    internal string Shims(string name) => $"{Store}/cvmfs/{name}";
+
+    /// <summary>Stores of other versions of the program that share this cache. They are left alone.</summary>
+    internal ImmutableArray<string> OtherStores() => Directory.Exists(Path)
+        ? [.. Directory.EnumerateDirectories(Path, StorePrefix + "*").Select(System.IO.Path.GetFileName).OfType<string>().Where(name => name != StoreName).Order(StringComparer.Ordinal)]
+        : [];
 
     /// <summary>Work in progress; only whoever holds the lock of the same name may touch it.</summary>
-    internal string Temporary(string name) => $"{Path}/tmp/{name}";
+    internal string Temporary(string name) => $"{Store}/tmp/{name}";
 
-    internal string Lock(string name) => $"{Path}/locks/{name}";
+    internal string Lock(string name) => $"{Store}/locks/{name}";
 
     /// <summary>Makes the cache's directories, and refuses a directory that somebody else could have prepared or could change.</summary>
     internal void Prepare() => Guarded(OwnAll);
@@ -48,22 +68,21 @@ internal sealed record CacheDirectory(string Path)
         CheckOwner();
     }
 
-    /// <summary>Null, or why a cache cannot be on this file system.</summary>
-    internal static GridWrapperException? RefuseFileSystem(string path, string fileSystem) =>
-        fileSystem.StartsWith("nfs", StringComparison.OrdinalIgnoreCase) ? LayerFault.OnNfs(path, fileSystem) : null;
-
     private void OwnAll()
     {
         Own();
-        if (RefuseFileSystem(Path, new DriveInfo(Path).DriveFormat) is { } refusal)
+        long type = FileSystemState.Of(Path).Type;
+        if (LockTrust.Refuse(Path, type) is { } refusal)
         {
             throw refusal;
         }
 
-        foreach (string sub in (string[])["layers", "layers/sha256", "flat", "stacks", "tmp", "locks"])
+        foreach (string sub in (string[])["layers/sha256", "flat", "stacks", "cvmfs", "tmp", "locks"])
         {
-            Directory.CreateDirectory($"{Path}/{sub}");
+            Directory.CreateDirectory($"{Store}/{sub}");
         }
+
+        LockTrust.Try(this, type);
     }
 
     private void Guarded(Action action)
@@ -72,13 +91,9 @@ internal sealed record CacheDirectory(string Path)
         {
             action();
         }
-        catch (UnauthorizedAccessException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw LayerFault.Storage("making its directories", Path, new IOException(e.Message, e));
-        }
-        catch (IOException e)
-        {
-            throw LayerFault.Storage("making its directories", Path, e);
+            throw CacheFault.Unusable(Path, e);
         }
     }
 
@@ -88,16 +103,7 @@ internal sealed record CacheDirectory(string Path)
         FileMaker.Demand(At.Stat(directory, [], out FileStat stat), "statx", Encoding.UTF8.GetBytes(Path));
         if (stat.Uid != Libc.GetUid() || (stat.Permissions & WritableByOthers) != 0)
         {
-            throw new GridWrapperException(new Failure
-            {
-                Blame = Blame.Site,
-                Phase = Phase.Materialise,
-                Step = "prepare-cache",
-                PilotErrorCode = PilotError.ContainerGeneralFailure,
-                Message = $"the cache {Path} belongs to uid {stat.Uid} with mode {Convert.ToString(stat.Permissions, 8)}; it must belong to uid {Libc.GetUid()} and be writable by nobody else. "
-                    + "Choose another with --cache, or remove it",
-                ExitCode = ExitCodes.TryElsewhere,
-            });
+            throw CacheFault.Foreign(Path, stat.Uid, stat.Permissions);
         }
     }
 }

@@ -11,7 +11,8 @@ internal sealed class CacheInventory(CacheDirectory cache)
     /// <summary>Everything, in the order of last use, longest ago first.</summary>
     internal ImmutableArray<CacheItem> List() =>
     [
-        .. Items("layers/sha256", CacheItemKind.Layer).Concat(Items("flat", CacheItemKind.Flat)).Concat(Items("stacks", CacheItemKind.Stack)).Concat(Items("tmp", CacheItemKind.Unfinished))
+        .. Items("layers/sha256", CacheItemKind.Layer).Concat(Items("flat", CacheItemKind.Flat)).Concat(Items("stacks", CacheItemKind.Stack))
+            .Concat(Items("cvmfs", CacheItemKind.Shim)).Concat(Items("tmp", CacheItemKind.Unfinished))
             .OrderBy(item => item.LastUsed),
     ];
 
@@ -20,9 +21,9 @@ internal sealed class CacheInventory(CacheDirectory cache)
     internal ImmutableArray<CacheItem> Sweep(long maxBytes, CancellationToken ct)
     {
         ImmutableArray<CacheItem> all = List();
-        var removed = new List<CacheItem>(all.Where(item => item.Kind == CacheItemKind.Unfinished && TryRemoveUnfinished(item)));
-        long left = all.Where(item => item.Kind == CacheItemKind.Layer).Sum(item => item.DiskBytes);
-        foreach (CacheItem item in all.Where(item => item.Kind != CacheItemKind.Unfinished).OrderBy(item => item.Kind == CacheItemKind.Layer).ThenBy(item => item.LastUsed))
+        List<CacheItem> removed = Leftovers(all);
+        long left = all.Sum(item => item.DiskBytes);
+        foreach (CacheItem item in InOrder(all))
         {
             ct.ThrowIfCancellationRequested();
             if (left <= maxBytes)
@@ -39,6 +40,48 @@ internal sealed class CacheInventory(CacheDirectory cache)
 
         return [.. removed];
     }
+
+    /// <summary>Removes leftovers, and then what was used longest ago until so much is free. The file system is asked after each step: what a thing takes is known roughly only.</summary>
+    /// <returns>What is free now, and how many things were removed.</returns>
+    internal (FileSystemState State, int Removed) Free(long bytes, long inodes, CancellationToken ct)
+    {
+        FileSystemState state = FileSystemState.Of(cache.Path);
+        if (state.FreeBytes >= bytes && state.FreeInodes >= inodes)
+        {
+            return (state, 0);
+        }
+
+        ImmutableArray<CacheItem> all = List();
+        int removed = Leftovers(all).Count;
+        foreach (CacheItem item in InOrder(all))
+        {
+            ct.ThrowIfCancellationRequested();
+            state = FileSystemState.Of(cache.Path);
+            if (state.FreeBytes >= bytes && state.FreeInodes >= inodes)
+            {
+                break;
+            }
+
+            removed += TryRemove(item) ? 1 : 0;
+        }
+
+        return (FileSystemState.Of(cache.Path), removed);
+    }
+
+    /// <summary>What would become free if everything that nobody uses were removed.</summary>
+    internal (long Bytes, long Entries) Removable()
+    {
+        ImmutableArray<CacheItem> unused = [.. List().Where(item => !item.InUse)];
+        return (unused.Sum(item => item.DiskBytes), unused.Sum(item => item.Entries));
+    }
+
+    private List<CacheItem> Leftovers(ImmutableArray<CacheItem> all) => [.. all.Where(item => item.Kind == CacheItemKind.Unfinished && TryRemoveUnfinished(item))];
+
+    /// <summary>Flattened images and stacks first: they cost little to make again, and the files of a flattened image keep those of removed layers on the disk.</summary>
+    private static IEnumerable<CacheItem> InOrder(ImmutableArray<CacheItem> all) => all
+        .Where(item => item.Kind != CacheItemKind.Unfinished)
+        .OrderBy(item => item.Kind is CacheItemKind.Layer or CacheItemKind.Shim)
+        .ThenBy(item => item.LastUsed);
 
     /// <summary>Removes one thing; false if somebody uses it.</summary>
     internal bool TryRemove(CacheItem item)
@@ -73,7 +116,7 @@ internal sealed class CacheInventory(CacheDirectory cache)
 
     private IEnumerable<CacheItem> Items(string folder, CacheItemKind kind)
     {
-        string path = $"{cache.Path}/{folder}";
+        string path = $"{cache.Store}/{folder}";
         return Directory.Exists(path) ? Directory.EnumerateDirectories(path).Select(directory => Describe(directory, kind)) : [];
     }
 
@@ -85,11 +128,16 @@ internal sealed class CacheInventory(CacheDirectory cache)
             used = own is null;
         }
 
-        LayerIndex? index = kind == CacheItemKind.Layer ? TryRead(directory + "/layer.json") : null;
+        (long bytes, long entries) = kind switch
+        {
+            CacheItemKind.Layer => TryRead(directory + "/layer.json") is { } index ? (index.DiskBytes > 0 ? index.DiskBytes : index.DataBytes, index.Entries) : (0, 0),
+            CacheItemKind.Shim or CacheItemKind.Stack => TreeSize.Of(directory),
+            _ => (0, 0),
+        };
         return new CacheItem(kind, Path.GetFileName(directory), directory)
         {
-            DiskBytes = index is null ? 0 : index.DiskBytes > 0 ? index.DiskBytes : index.DataBytes,
-            Entries = index?.Entries ?? 0,
+            DiskBytes = bytes,
+            Entries = entries,
             LastUsed = new DateTimeOffset(Directory.GetLastWriteTimeUtc(directory), TimeSpan.Zero),
             InUse = used,
         };

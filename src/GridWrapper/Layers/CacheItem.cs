@@ -11,6 +11,9 @@ internal enum CacheItemKind
     /// <summary>The lowest directory of an image's stack: directories only.</summary>
     Stack,
 
+    /// <summary>The small directories that make a layer of CVMFS mean the right thing in an overlay.</summary>
+    Shim,
+
     /// <summary>Work in progress, or left by a process that was killed.</summary>
     Unfinished,
 }

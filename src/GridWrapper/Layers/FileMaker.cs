@@ -15,6 +15,7 @@ internal sealed class FileMaker(Action replaced)
     private const uint OwnerRead = 0x100;
     private const uint NineBits = 0x1FF;
     private const uint PlaceholderMode = 0x1A4;
+    private static readonly byte[] Zeros = new byte[64 * 1024];
     private readonly byte[] _buffer = new byte[128 * 1024];
 
     internal static FileTime Clamp(FileTime time) =>
@@ -23,8 +24,11 @@ internal sealed class FileMaker(Action replaced)
     /// <summary>What the file will have: no set-id bits, readable by its owner.</summary>
     internal static uint FileMode(TarEntry entry) => (entry.Mode & NineBits) | OwnerRead;
 
+    /// <summary>Bytes of a sparse file that the archive does not hold.</summary>
+    internal static long HoleBytes(TarEntry entry) => entry.Sparse.IsDefault ? 0 : entry.SizeBytes - entry.Sparse.Sum(piece => piece.Length);
+
     /// <summary>A regular file with its data, attributes, mode and time. Answers how many data bytes were written.</summary>
-    /// <param name="hash">Takes the data in, where they are not in pieces.</param>
+    /// <param name="hash">Takes in what reading the file will give, holes included.</param>
     internal long File(SafeFileHandle parent, byte[] name, (TarEntry Entry, TarEntryReader Reader) data, IncrementalHash? hash)
     {
         SafeFileHandle? file = null;
@@ -33,7 +37,7 @@ internal sealed class FileMaker(Action replaced)
         Make(parent, name, "openat", () => At.Open(parent, name, Libc.O_WRONLY | Libc.O_CREAT | Libc.O_EXCL | Libc.O_NOFOLLOW, mode, out file));
         using (file)
         {
-            long written = entry.Sparse.IsDefault ? Copy((file!, name), reader, new SparseSegment(0, entry.SizeBytes), hash) : CopySparse(file!, reader, entry, name);
+            long written = entry.Sparse.IsDefault ? Copy((file!, name), reader, new SparseSegment(0, entry.SizeBytes), hash) : CopySparse((file!, name), reader, entry, hash);
             foreach ((string attribute, byte[] value) in entry.Xattrs.Where(x => MayKeep(x.Name)))
             {
                 // Not every file system has user attributes; an image is usable without them.
@@ -163,9 +167,27 @@ internal sealed class FileMaker(Action replaced)
         return piece.Length;
     }
 
-    private long CopySparse(SafeFileHandle file, TarEntryReader reader, TarEntry entry, byte[] name)
+    private long CopySparse((SafeFileHandle File, byte[] Name) target, TarEntryReader reader, TarEntry entry, IncrementalHash? hash)
     {
-        Demand(Libc.Truncate(file, entry.SizeBytes) == 0 ? 0 : Errno.Last, "ftruncate", name);
-        return entry.Sparse.Sum(piece => Copy((file, name), reader, piece, null));
+        Demand(Libc.Truncate(target.File, entry.SizeBytes) == 0 ? 0 : Errno.Last, "ftruncate", target.Name);
+        long at = 0;
+        long written = 0;
+        foreach (SparseSegment piece in entry.Sparse)
+        {
+            HashZeros(hash, piece.Offset - at);
+            written += Copy(target, reader, piece, hash);
+            at = piece.Offset + piece.Length;
+        }
+
+        HashZeros(hash, entry.SizeBytes - at);
+        return written;
+    }
+
+    private static void HashZeros(IncrementalHash? hash, long count)
+    {
+        for (; hash is not null && count > 0; count -= Zeros.Length)
+        {
+            hash.AppendData(Zeros, 0, (int)Math.Min(count, Zeros.Length));
+        }
     }
 }

@@ -11,7 +11,8 @@ namespace GridWrapper.Layers;
 /// </summary>
 internal sealed class IndexLines
 {
-    internal const string Header = "gridwrap-layer-index 1\n";
+    /// <summary>With the number of the store's layout: an index of another form lies in another store.</summary>
+    internal static readonly string Header = string.Create(CultureInfo.InvariantCulture, $"gridwrap-layer-index {CacheDirectory.CurrentLayout}\n");
     private static readonly SearchValues<char> Plain = SearchValues.Create("!\"#$&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~");
 
     /// <summary>One buffer for all lines: an index of a hundred thousand files must not leave as many texts behind.</summary>

@@ -13,6 +13,9 @@ internal sealed class LayerExtractor : IDisposable
     private const long BlockBytes = 4096;
     private const int LinesAtOnce = 64 * 1024;
     private const int EntriesPerLook = 256;
+
+    /// <summary>So many bytes of holes are hashed for one layer. A file beyond that, such as a log by user number of apparent terabytes, gets no digest.</summary>
+    private const long HashedHoleBytes = 4L << 30;
     private readonly ExtractionLimits _limits;
     private readonly TreeWalker _walker;
     private readonly TreeWalker _targets;
@@ -30,6 +33,7 @@ internal sealed class LayerExtractor : IDisposable
     private EntryPath _making;
     private bool _replaced;
     private bool _reused;
+    private long _holesLeft = HashedHoleBytes;
     private long _entries;
     private long _dataBytes;
     private long _diskBytes;
@@ -219,7 +223,8 @@ internal sealed class LayerExtractor : IDisposable
             throw new InvalidDataException($"the file '{path}' would have {entry.SizeBytes} bytes, more than the {_limits.MaxFileBytes} allowed");
         }
 
-        _diskBytes += (entry.SizeBytes + BlockBytes - 1) / BlockBytes * BlockBytes;
+        long holes = FileMaker.HoleBytes(entry);
+        _diskBytes += (entry.SizeBytes - holes + BlockBytes - 1) / BlockBytes * BlockBytes;
         if (entry.SizeBytes <= FileBatch.LargestFile && entry.Sparse.IsDefault && entry.Xattrs.IsEmpty && !_reused)
         {
             _writers.Add(parent, path, entry, reader);
@@ -227,7 +232,9 @@ internal sealed class LayerExtractor : IDisposable
             return;
         }
 
-        using IncrementalHash? hash = _lines is null || !entry.Sparse.IsDefault ? null : IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        bool hashed = _lines is not null && holes <= _holesLeft;
+        _holesLeft -= hashed ? holes : 0;
+        using IncrementalHash? hash = !hashed ? null : IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         _dataBytes += _maker.File(parent, path.Name, (entry, reader), hash);
         var line = new IndexEntry { Type = 'f', Path = path, Mode = FileMaker.FileMode(entry), SizeBytes = entry.SizeBytes, Modified = FileMaker.Clamp(entry.Modified) };
         _lines?.Add(line, hash is null ? [] : hash.GetHashAndReset());
@@ -289,18 +296,22 @@ internal sealed class LayerExtractor : IDisposable
             }
             else if (!there && !IsUnderOpaque(path))
             {
-                complete &= overlayMarkers && At.MakeNode(parent, path.Name, Libc.S_IFCHR) == 0;
+                complete &= overlayMarkers && Marked(At.MakeNode(parent, path.Name, Libc.S_IFCHR), path);
             }
         }
 
         foreach (EntryPath path in _opaques)
         {
             SafeFileHandle directory = _walker.Open(path, create: true)!;
-            complete &= overlayMarkers && At.SetXattr(directory, "user.overlay.opaque"u8, "y"u8) == 0;
+            complete &= overlayMarkers && Marked(At.SetXattr(directory, "user.overlay.opaque"u8, "y"u8), path);
         }
 
         return complete;
     }
+
+    /// <summary>A full disk is no reason to keep a layer without its marks for good.</summary>
+    private static bool Marked(int errno, EntryPath path) =>
+        errno is Errno.ENOSPC or Errno.EDQUOT ? throw new LinuxException("mark", path.ToString(), errno) : errno == 0;
 
     private bool IsUnderOpaque(EntryPath path)
     {

@@ -1,6 +1,5 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Images;
-using GridWrapper.Linux;
 
 namespace GridWrapper.Layers;
 
@@ -24,8 +23,8 @@ internal static class LayerFault
     /// <summary>The cache's file system, or the node, refused.</summary>
     internal static GridWrapperException Storage(string doing, string cache, IOException inner)
     {
-        string? errno = (inner as LinuxException)?.ErrnoName;
-        bool full = inner is LinuxException { Errno: Errno.ENOSPC or Errno.EDQUOT } || (inner is not LinuxException && (inner.HResult & 0xFFFF) == Errno.ENOSPC);
+        string? errno = FileTrouble.ErrnoName(inner);
+        bool full = CacheRoom.IsFull(inner);
         string advice = full ? "free space there or choose another place with --cache" : "check the file system, or choose another place with --cache";
         return new GridWrapperException(
             new Failure
@@ -41,31 +40,6 @@ internal static class LayerFault
             },
             inner);
     }
-
-    /// <summary>Found before anything was fetched.</summary>
-    internal static GridWrapperException NoRoom(string cache, double neededBytes, long freeBytes) => new(new Failure
-    {
-        Blame = Blame.Site,
-        Phase = Phase.Materialise,
-        Step = "make-room",
-        Errno = "ENOSPC",
-        PilotErrorCode = PilotError.NoLocalSpace,
-        Message = string.Create(CultureInfo.InvariantCulture, $"the missing layers need about {neededBytes / 1e6:0} MB unpacked, the cache {cache} has {freeBytes / 1e6:0} MB free after everything that nobody uses was removed; ")
-            + "free space there or choose another place with --cache",
-        Retryable = true,
-        ExitCode = ExitCodes.TryElsewhere,
-    });
-
-    /// <summary>Locks on NFS hang or lie when server and client do not agree, and every other job would wait.</summary>
-    internal static GridWrapperException OnNfs(string cache, string fileSystem) => new(new Failure
-    {
-        Blame = Blame.Site,
-        Phase = Phase.Materialise,
-        Step = "prepare-cache",
-        PilotErrorCode = PilotError.ContainerGeneralFailure,
-        Message = $"the cache {cache} lies on {fileSystem}, where locks between jobs cannot be relied on; choose a directory on local disk with --cache, GRIDWRAP_CACHE or the profile's cache.directory",
-        ExitCode = ExitCodes.TryElsewhere,
-    });
 
     internal static GridWrapperException NoZstd(Digest blob, Exception inner) => new(
         new Failure

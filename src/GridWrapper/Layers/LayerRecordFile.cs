@@ -9,7 +9,7 @@ namespace GridWrapper.Layers;
 internal static class LayerRecordFile
 {
     /// <summary>A record of another version counts as "layer not there", and the layer is made again.</summary>
-    internal const int Version = 1;
+    internal const int Version = CacheDirectory.CurrentLayout;
 
     /// <exception cref="InvalidDataException">Not a record of this version.</exception>
     internal static LayerIndex Read(string path)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Linux;
 using Microsoft.Win32.SafeHandles;
@@ -17,9 +18,6 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
     private static readonly TimeSpan LockPatience = TimeSpan.FromMinutes(60);
 
     private const int TransferTries = 3;
-
-    /// <summary>What a HEP release image takes unpacked for each byte of its blobs.</summary>
-    private const double UnpackedPerCompressed = 3.5;
 
     /// <summary>One core, too, receives one layer while it unpacks another.</summary>
     private const int LeastWorkers = 2;
@@ -77,9 +75,7 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
         {
             using FileLock? turn = await TakeTurnAsync(wanted, ct);
             (Descriptor Blob, Digest DiffId)[] missing = Hold(wanted, made);
-            MakeRoom([.. missing.Select(layer => layer.Blob)], ct);
-            var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount, LeastWorkers, MostWorkers), CancellationToken = ct };
-            await Parallel.ForEachAsync(missing, options, async (layer, token) => made[layer.DiffId] = await EnsureAsync(layer.Blob, layer.DiffId, source, token));
+            await BringAsync(missing, made, source, ct);
         }
 
         return made;
@@ -111,40 +107,33 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
         {
             return await FileLock.AcquireAsync(cache.Lock("image-" + image.Hex), LockPatience, clock, ct);
         }
-        catch (TimeoutException e)
+        catch (Exception e) when (e is TimeoutException or IOException)
         {
             Log.Warn("{Reason}; this process brings the layers itself", e.Message);
             return null;
         }
     }
 
-    /// <summary>Removes what was used longest ago where the missing layers would not fit; refuses before the first byte where that does not help.</summary>
-    private void MakeRoom(ImmutableArray<Descriptor> missing, CancellationToken ct)
+    /// <summary>Where the disk runs full all the same, what nobody uses is removed and the rest is tried once more.</summary>
+    private async Task BringAsync((Descriptor Blob, Digest DiffId)[] wanted, ConcurrentDictionary<Digest, StoredLayer> made, IBlobSource source, CancellationToken ct)
     {
-        double needed = missing.Sum(blob => (double)blob.SizeBytes) * UnpackedPerCompressed;
-        if (missing.IsEmpty)
+        var room = new CacheRoom(cache, MaxBytes);
+        (Descriptor Blob, Digest DiffId)[] missing = wanted;
+        room.Make([.. missing.Select(layer => layer.Blob)], ct);
+        var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount, LeastWorkers, MostWorkers), CancellationToken = ct };
+        for (bool last = false; missing.Length > 0; last = true)
         {
-            return;
-        }
-
-        var inventory = new CacheInventory(cache);
-        if (MaxBytes is { } most)
-        {
-            inventory.Sweep((long)Math.Max(0, most - needed), ct);
-        }
-
-        long free = new DriveInfo(cache.Path).AvailableFreeSpace;
-        if (needed <= free)
-        {
-            return;
-        }
-
-        long held = inventory.List().Sum(item => item.DiskBytes);
-        inventory.Sweep((long)Math.Max(0, held - (needed - free)), ct);
-        free = new DriveInfo(cache.Path).AvailableFreeSpace;
-        if (needed > free)
-        {
-            throw LayerFault.NoRoom(cache.Path, needed, free);
+            try
+            {
+                await Parallel.ForEachAsync(missing, options, async (layer, token) => made[layer.DiffId] = await EnsureAsync(layer.Blob, layer.DiffId, source, token));
+                return;
+            }
+            catch (GridWrapperException e) when (e.Failure.PilotErrorCode == PilotError.NoLocalSpace)
+            {
+                Log.Warn("{Reason}", e.Message);
+                missing = [.. wanted.Where(layer => !made.ContainsKey(layer.DiffId))];
+                room.MakeAgain(e, [.. missing.Select(layer => layer.Blob)], last, ct);
+            }
         }
     }
 
@@ -189,12 +178,12 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
             }
             catch (TransferBrokenException e)
             {
-                TreeRemover.Remove(work);
+                Discard(work);
                 throw LayerFault.Broken(blob.Digest, attempt, e);
             }
             catch
             {
-                TreeRemover.Remove(work);
+                Discard(work);
                 throw;
             }
         }
@@ -216,8 +205,36 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
             }
         }
 
-        TreeRemover.Remove(final);
+        PutAside(final);
         Directory.Move(work, final);
+    }
+
+    /// <summary>What stands in the place of a layer and is none: damaged, or of another form. Somebody may use it, and a rename takes nothing from him; it is removed when he has gone.</summary>
+    private void PutAside(string directory)
+    {
+        if (Directory.Exists(directory))
+        {
+            string gone = cache.Temporary($"gone-{Guid.NewGuid():N}");
+            Directory.Move(directory, gone);
+            using DirectoryLease? alone = DirectoryLease.TryOwn(gone);
+            if (alone is not null)
+            {
+                TreeRemover.Remove(gone);
+            }
+        }
+    }
+
+    /// <summary>Removes what was half made. That this may fail as well must not hide why it is done; what stays is removed by the next one, or by a clean-up.</summary>
+    private static void Discard(string work)
+    {
+        try
+        {
+            TreeRemover.Remove(work);
+        }
+        catch (IOException e)
+        {
+            Log.Warn("{Work} could not be removed: {Reason}", work, e.Message);
+        }
     }
 
     private static async Task<LayerIndex> UnpackAsync(Wanted wanted, IBlobSource source, CancellationToken ct)
@@ -234,9 +251,18 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
         string work = cache.Temporary($"probe-{Environment.ProcessId}-{Guid.NewGuid():N}");
         Directory.CreateDirectory(work);
         using SafeFileHandle directory = At.OpenDirectory(work);
-        bool works = At.MakeNode(directory, "whiteout"u8, Libc.S_IFCHR) == 0 && At.SetXattr(directory, "user.overlay.opaque"u8, "y"u8) == 0;
-        TreeRemover.Remove(work);
-        return works;
+        try
+        {
+            int errno = At.MakeNode(directory, "whiteout"u8, Libc.S_IFCHR);
+            errno = errno != 0 ? errno : At.SetXattr(directory, "user.overlay.opaque"u8, "y"u8);
+
+            // A full disk says nothing of what the file system can do.
+            return errno is Errno.ENOSPC or Errno.EDQUOT ? throw new LinuxException("mknodat", work, errno) : errno == 0;
+        }
+        finally
+        {
+            TreeRemover.Remove(work);
+        }
     }
 
     private sealed record Wanted(Descriptor Blob, Digest DiffId, string Work, bool OverlayMarkers);

@@ -15,6 +15,12 @@ internal sealed record PlanInput
     /// <summary>Absolute path of the node's cache.</summary>
     public required string CacheDirectory { get; init; }
 
+    /// <summary>Bytes on disk of what the cache holds and nobody uses; looked at only where space is short.</summary>
+    public long RemovableBytes { get; init; }
+
+    /// <summary>Files and directories of the same.</summary>
+    public long RemovableEntries { get; init; }
+
     /// <summary>Root temporarily writable (`--writable`).</summary>
     public bool Writable { get; init; }
 

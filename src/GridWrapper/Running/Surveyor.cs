@@ -45,7 +45,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
             PullBytesPerSecond = reference is ImageReference.AtPath ? null : PullRate.Read(Settings.CacheDirectory),
             CachedLayers = resolved.IsKnown(out ResolvedImage known) ? LayerStore.FindCached(new CacheDirectory(Settings.CacheDirectory), known.Config.DiffIds) : [],
         };
-        PlanInput input = Input(host, image);
+        PlanInput input = WithRemovable(Input(host, image));
         Prepared prepared = new(input, Plan(input), new Timings { Probe = probe });
         if (everything || !prepared.Plan.Candidates.Any(c => c.IsUsable && c.Launcher != OtherLauncher))
         {
@@ -107,6 +107,25 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         ForcedStrategy = Settings.ForcedStrategy,
         ForcedLauncher = Settings.ForcedLauncher,
     };
+
+    /// <summary>Where the missing layers would not fit, the cache is looked through for what could be removed for them.</summary>
+    private static PlanInput WithRemovable(PlanInput input)
+    {
+        SpaceFacts? space = input.Host.Space.FirstOrDefault(s => s.Purpose == "cache");
+        if (space is null || !input.Image.Resolved.IsKnown(out ResolvedImage image) || !Directory.Exists(input.CacheDirectory))
+        {
+            return input;
+        }
+
+        ImmutableArray<Descriptor> missing = LayerCost.Missing(input, image);
+        if (LayerEstimate.Bytes(missing) <= space.FreeBytes && LayerEstimate.LeastFiles(missing) <= space.FreeInodes)
+        {
+            return input;
+        }
+
+        (long bytes, long entries) = new CacheInventory(new CacheDirectory(input.CacheDirectory)).Removable();
+        return input with { RemovableBytes = bytes, RemovableEntries = entries };
+    }
 
     private RunPlan Plan(PlanInput input) => Planner.Plan(input, parts.Strategies, parts.Launchers);
 

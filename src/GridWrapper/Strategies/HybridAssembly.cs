@@ -1,6 +1,5 @@
 using GridWrapper.Images;
 using GridWrapper.Layers;
-using GridWrapper.Linux;
 using GridWrapper.Probing;
 using GridWrapper.Sites;
 using NLog;
@@ -12,7 +11,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
 {
     private static readonly Logger Log = LogManager.GetCurrentClassLogger();
 
-    private readonly LayerShims _shims = new(context.Cache);
+    private readonly LayerShims _shims = new(context.Cache, context.Leases);
     private readonly HybridStack _stack = new(context.Cache);
     private readonly HashSet<Digest> _fetched = [];
     private long _filesMade;
@@ -39,7 +38,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
             context.Cache.Prepare();
             return await TryAsync(facts, ct);
         }
-        catch (LinuxException e)
+        catch (IOException e)
         {
             throw HybridFault.Storage(context.Cache.Path, e);
         }

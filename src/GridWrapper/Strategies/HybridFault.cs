@@ -1,4 +1,5 @@
 using GridWrapper.Diagnostics;
+using GridWrapper.Layers;
 
 namespace GridWrapper.Strategies;
 
@@ -17,7 +18,8 @@ internal static class HybridFault
             Blame = Blame.Site,
             Phase = Phase.Materialise,
             Step = "make-shims",
-            PilotErrorCode = PilotError.ContainerGeneralFailure,
+            Errno = FileTrouble.ErrnoName(inner),
+            PilotErrorCode = CacheRoom.IsFull(inner) ? PilotError.NoLocalSpace : PilotError.ContainerGeneralFailure,
             Message = $"the directories that correct layers of CVMFS could not be made in {path}: {inner.Message}. A cache on a local disk (ext4, xfs) takes them",
             Retryable = true,
         },

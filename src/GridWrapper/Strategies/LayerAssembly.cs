@@ -62,19 +62,35 @@ internal sealed class LayerAssembly(TimeProvider clock)
         Digest key = Key(order.Image);
         if (order.Form == RootfsForm.Stack)
         {
+            HoldNew(Path.GetDirectoryName(cache.StackBase(key))!);
             (ImmutableArray<string> directories, string refusal) = Stack(order, cache, layers);
             if (refusal.Length == 0)
             {
-                _leases.TryHold(Path.GetDirectoryName(cache.StackBase(key))!);
                 return directories;
             }
 
             Log.Info("the layers are flattened instead of stacked: {Reason}", refusal);
         }
 
-        string tree = await new Flattener(cache, clock).EnsureAsync(key, [.. order.Image.Config.DiffIds.Select(diffId => layers[diffId])], ct);
-        _leases.TryHold(cache.FlatDirectory(key));
+        var flattener = new Flattener(cache, clock);
+        string tree;
+        do
+        {
+            // Between its making and the lease a clean-up may take it.
+            tree = await flattener.EnsureAsync(key, [.. order.Image.Config.DiffIds.Select(diffId => layers[diffId])], ct);
+        }
+        while (!_leases.TryHold(cache.FlatDirectory(key)));
         return [tree];
+    }
+
+    /// <summary>A directory that is filled once it is held, so that no clean-up takes it from under whoever fills it.</summary>
+    private void HoldNew(string directory)
+    {
+        do
+        {
+            Directory.CreateDirectory(directory);
+        }
+        while (!_leases.TryHold(directory));
     }
 
     private static (ImmutableArray<string> Directories, string Refusal) Stack(Order order, CacheDirectory cache, IReadOnlyDictionary<Digest, StoredLayer> layers)

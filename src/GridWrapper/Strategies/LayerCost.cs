@@ -1,4 +1,6 @@
 using GridWrapper.Images;
+using GridWrapper.Layers;
+using GridWrapper.Linux;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
 
@@ -7,9 +9,7 @@ namespace GridWrapper.Strategies;
 /// <summary>What it takes to bring the layers of an image into the node's cache: a rough model until it is fed with measurements of the node.</summary>
 internal static class LayerCost
 {
-    /// <summary>A HEP release image: 800 MB compressed, 2.8 GB in 120,000 files unpacked.</summary>
-    private const double UnpackedPerCompressed = 3.5;
-    internal const double CompressedBytesPerFile = 6_700;
+    internal const double CompressedBytesPerFile = LayerEstimate.CompressedBytesPerFile;
 
     /// <summary>One core receiving, verifying and unpacking, until the node's own pulls are known.</summary>
     private const double UsualBytesPerSecond = 50e6;
@@ -46,16 +46,24 @@ internal static class LayerCost
     /// <summary>A refusal if the cache's file system cannot hold what is missing; null if it can, or if its space is not known.</summary>
     internal static Verdict.Refused? NoSpace(PlanInput input, ImmutableArray<Descriptor> missing)
     {
-        double needed = missing.Sum(layer => layer.SizeBytes) * UnpackedPerCompressed;
         SpaceFacts? space = input.Host.Space.FirstOrDefault(s => s.Purpose == "cache");
-        return space is null || needed <= space.FreeBytes
+        if (space is null)
+        {
+            return null;
+        }
+
+        FileSystemState free = new(0, Sum(space.FreeBytes, input.RemovableBytes), Sum(space.FreeInodes, input.RemovableEntries));
+        return LayerEstimate.Bytes(missing) <= free.FreeBytes && LayerEstimate.LeastFiles(missing) <= free.FreeInodes
             ? null
             : new Verdict.Refused
             {
-                Reason = string.Create(CultureInfo.InvariantCulture, $"the layers need about {needed / 1e6:0} MB unpacked, the cache {space.Path} has {space.FreeBytes / 1e6:0} MB free"),
+                Reason = $"the layers need {LayerEstimate.Words(missing)} unpacked, the cache {space.Path} has {CacheFault.Free(free)}{(input.RemovableEntries > 0 ? ", with what could be removed" : "")}",
                 Blame = Diagnostics.Blame.Site,
                 PilotErrorCode = Diagnostics.PilotError.NoLocalSpace,
+                Errno = "ENOSPC",
                 Retryable = true,
             };
     }
+
+    private static long Sum(long free, long removable) => free > long.MaxValue - removable ? long.MaxValue : free + removable;
 }

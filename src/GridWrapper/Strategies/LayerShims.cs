@@ -11,7 +11,9 @@ namespace GridWrapper.Strategies;
 /// own whiteouts and opaque directories, which hide what lies beneath while the layer's own content above them stays. "mask" goes above it: whiteouts of the
 /// marker files themselves, in directories with the layer's own attributes. Kept in the cache by blob digest, with the record of the walk that found the markers.
 /// </summary>
-internal sealed class LayerShims(CacheDirectory cache)
+/// <param name="cache">Where they are kept.</param>
+/// <param name="leases">Hold what is used against a clean-up; null where nothing is used.</param>
+internal sealed class LayerShims(CacheDirectory cache, CacheLeases? leases = null)
 {
     private const string RecordName = "walk";
     private const string Version = "gridwrap layer walk 1";
@@ -29,7 +31,7 @@ internal sealed class LayerShims(CacheDirectory cache)
     internal CvmfsLayerIndex? Find(HybridPart.InCvmfs part)
     {
         string path = $"{Of(cache, part)}/{RecordName}";
-        if (!File.Exists(path))
+        if (!Hold(Of(cache, part)) || !File.Exists(path))
         {
             return null;
         }
@@ -44,41 +46,22 @@ internal sealed class LayerShims(CacheDirectory cache)
     internal CvmfsLayerIndex Make(HybridPart.InCvmfs part, IReadOnlyDictionary<string, string> records)
     {
         CvmfsLayerIndex index = CvmfsLayerIndex.From(records);
-        string work = cache.Temporary($"shims-{part.Blob.Digest.Hex}-{Guid.NewGuid():N}");
-        Directory.CreateDirectory(work);
-        using DirectoryLease? busy = DirectoryLease.TryShare(work);
-        try
+        Make(Of(cache, part), work =>
         {
             MakeHide($"{work}/hide", index);
             MakeMask($"{work}/mask", index.Masked, index.Parents);
             File.WriteAllText($"{work}/{RecordName}", string.Join('\0', [Version, part.Layer.Tree, .. records.Select(r => $"{r.Key}={r.Value}")]));
-            Publish(work, Of(cache, part));
-            return index;
-        }
-        finally
-        {
-            TreeRemover.Remove(work);
-        }
+        });
+        return index;
     }
 
     /// <summary>A chain needs only its catalog mark hidden.</summary>
     internal string MaskOfChain(Digest id, uint rootPermissions)
     {
         string final = OfChain(cache, id.Hex);
-        if (!Directory.Exists(final))
+        if (!Hold(final))
         {
-            string work = cache.Temporary($"shims-{id.Hex}-{Guid.NewGuid():N}");
-            Directory.CreateDirectory(work);
-            using DirectoryLease? busy = DirectoryLease.TryShare(work);
-            try
-            {
-                MakeMask($"{work}/mask", [".cvmfscatalog"], [new MarkedDirectory("", rootPermissions, 0, 0)]);
-                Publish(work, final);
-            }
-            finally
-            {
-                TreeRemover.Remove(work);
-            }
+            Make(final, work => MakeMask($"{work}/mask", [".cvmfscatalog"], [new MarkedDirectory("", rootPermissions, 0, 0)]));
         }
 
         return $"{final}/mask";
@@ -87,36 +70,83 @@ internal sealed class LayerShims(CacheDirectory cache)
     /// <summary>A directory with the parents of a layer's whiteouts and nothing else.</summary>
     internal string MakeParents(StoredLayer layer)
     {
-        EntryPath[] all = [.. layer.Index.Whiteouts.Select(w => w.Parent).Distinct().Order()];
-        string path = $"{cache.Path}/cvmfs/parents-{layer.DiffId.Hex}";
-        Directory.CreateDirectory(path);
-        using SafeFileHandle root = At.OpenDirectory(path);
-        using var walker = new TreeWalker(root);
-        foreach (EntryPath parent in all)
+        string final = cache.Shims("parents-" + layer.DiffId.Hex);
+        if (!Hold(final))
         {
-            walker.Open(parent, create: true);
+            Make(final, work =>
+            {
+                using SafeFileHandle root = At.OpenDirectory(work);
+                using var walker = new TreeWalker(root);
+                foreach (EntryPath parent in layer.Index.Whiteouts.Select(w => w.Parent).Distinct().Order())
+                {
+                    walker.Open(parent, create: true);
+                }
+            });
         }
 
-        return path;
+        return final;
     }
 
     /// <summary>The same blob may lie in two repositories; what a walk found belongs to the tree that was walked.</summary>
     private static string Of(CacheDirectory cache, HybridPart.InCvmfs part) =>
-        $"{cache.Path}/cvmfs/{part.Blob.Digest.Hex}-{Digest.Of(Encoding.UTF8.GetBytes(Version + part.Layer.Tree)).Hex[..8]}";
+        cache.Shims($"{part.Blob.Digest.Hex}-{Digest.Of(Encoding.UTF8.GetBytes(Version + part.Layer.Tree)).Hex[..8]}");
 
-    private static string OfChain(CacheDirectory cache, string id) => $"{cache.Path}/cvmfs/chain-{id}";
+    private static string OfChain(CacheDirectory cache, string id) => cache.Shims("chain-" + id);
 
-    private void Publish(string work, string final)
+    private bool Hold(string directory) => leases?.TryHold(directory) ?? Directory.Exists(directory);
+
+    /// <summary>Fills a directory and gives it its name. Where somebody else made the same this moment, his is taken. It is held from before it can be seen.</summary>
+    private void Make(string final, Action<string> fill)
     {
-        Directory.CreateDirectory($"{cache.Path}/cvmfs");
+        (string work, DirectoryLease busy) = NewWork();
+        bool published = false;
+        try
+        {
+            fill(work);
+            while (!(published = TryMove(work, final)) && !Hold(final))
+            {
+                // It is being removed: its name will be free in a moment.
+                Thread.Yield();
+            }
+        }
+        finally
+        {
+            if (published && leases is not null)
+            {
+                leases.Keep(final, busy);
+            }
+            else
+            {
+                busy.Dispose();
+                TreeRemover.Remove(work);
+            }
+        }
+    }
+
+    /// <summary>A clean-up takes what nobody holds for a leftover, also in the moment before this process does.</summary>
+    private (string Work, DirectoryLease Busy) NewWork()
+    {
+        while (true)
+        {
+            string work = cache.Temporary($"shims-{Guid.NewGuid():N}");
+            Directory.CreateDirectory(work);
+            if (DirectoryLease.TryShare(work) is { } busy)
+            {
+                return (work, busy);
+            }
+        }
+    }
+
+    private static bool TryMove(string work, string final)
+    {
         try
         {
             Directory.Move(work, final);
+            return true;
         }
         catch (IOException) when (Directory.Exists(final))
         {
-            // Somebody else made the same this moment.
-            TreeRemover.Remove(work);
+            return false;
         }
     }
 

@@ -27,7 +27,7 @@ internal static class PullRate
 
         double now = bytes / took.TotalSeconds;
         double rate = Read(cacheDirectory) is { } before ? (Weight * now) + ((1 - Weight) * before) : now;
-        string work = Path.Combine(cacheDirectory, "tmp", $"pull-rate-{Guid.NewGuid():N}");
+        string work = new Layers.CacheDirectory(cacheDirectory).Temporary($"pull-rate-{Guid.NewGuid():N}");
         try
         {
             File.WriteAllText(work, rate.ToString("R", CultureInfo.InvariantCulture));

@@ -97,7 +97,7 @@ internal sealed class Area
             await Task.Delay(100);
         }
 
-        found.AddRange(Entries(Path.Combine(Cache, "scratch")).Concat(Entries(Path.Combine(Cache, "tmp"))));
+        found.AddRange(Entries(Path.Combine(Cache, "scratch")).Concat(Entries(Path.Combine(Cache, "store-1/tmp"))));
         string[] places = HasOwnUid ? [Root, .. ((string[])["/tmp", "/var/tmp", "/dev/shm", "/run"]).Where(Directory.Exists)] : [Root];
         string search = $"find \"$@\" -xdev \\( -path \"$0/job\" -o -path \"$0/cache\" -o -path \"$0/tmp\" \\) -prune -o -uid {Uid} -print 2>/dev/null; true";
         string written = await Tool.RunAsync("/bin/sh", ["-c", search, Root, .. places]);

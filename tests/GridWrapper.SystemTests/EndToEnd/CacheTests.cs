@@ -42,7 +42,7 @@ internal sealed class CacheTests : EndToEndFixture
             {
                 Outcome meanwhile = await area.RunAsync(ct, "cache", "verify", "--json");
                 Assert.That(meanwhile.ExitCode, Is.Zero, meanwhile.ToString());
-                Directory.Delete(Path.Combine(area.Cache, "layers"), recursive: true);
+                Directory.Delete(Path.Combine(area.Cache, "store-1/layers"), recursive: true);
             }
         }
 
@@ -57,7 +57,7 @@ internal sealed class CacheTests : EndToEndFixture
             Assert.That((int?)JObject.Parse(verify.Stdout)["layers"], Is.EqualTo(4));
             Assert.That(run2.Stdout, Is.EqualTo("new\n"), run2.ToString());
             Assert.That(collect.ExitCode, Is.Zero, collect.ToString());
-            Assert.That(Directory.GetFileSystemEntries(Path.Combine(area.Cache, "tmp")), Is.Empty);
+            Assert.That(Directory.GetFileSystemEntries(Path.Combine(area.Cache, "store-1/tmp")), Is.Empty);
         }
     }
 
@@ -67,7 +67,7 @@ internal sealed class CacheTests : EndToEndFixture
         Area area = NewArea();
         string image = $"docker://{Testbed.Repository}:gzip";
         using StartedRun run = area.Start(null, "exec", image, "--", "/bin/sh", "-c", "echo > /proc/self/fd/1 started; sleep 3; cat /data/overwritten");
-        await run.UntilAsync(() => Directory.Exists(Path.Combine(area.Cache, "layers/sha256")) && Directory.GetDirectories(Path.Combine(area.Cache, "layers/sha256")).Length == 4, ct);
+        await run.UntilAsync(() => Directory.Exists(Path.Combine(area.Cache, "store-1/layers/sha256")) && Directory.GetDirectories(Path.Combine(area.Cache, "layers/sha256")).Length == 4, ct);
         await Task.Delay(500, ct);
 
         Outcome during = await area.RunAsync(ct, "cache", "gc", "--max-bytes", "0", "--json");
@@ -88,7 +88,7 @@ internal sealed class CacheTests : EndToEndFixture
         Area area = NewArea();
         string image = $"docker://{Testbed.Repository}:gzip";
         await area.RunAsync(ct, "pull", image);
-        string file = Directory.GetFiles(Path.Combine(area.Cache, "layers/sha256"), "overwritten", SearchOption.AllDirectories)[0];
+        string file = Directory.GetFiles(Path.Combine(area.Cache, "store-1/layers/sha256"), "overwritten", SearchOption.AllDirectories)[0];
         DateTime time = File.GetLastWriteTimeUtc(file);
         await File.WriteAllTextAsync(file, new string('!', (int)new FileInfo(file).Length), ct);
         File.SetLastWriteTimeUtc(file, time);

@@ -1,5 +1,4 @@
 using GridWrapper.Commands;
-using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Layers;
 using GridWrapper.Linux;
@@ -19,7 +18,8 @@ internal sealed class CacheInventoryTests
         var layers = new Digest[3];
         for (int i = 0; i < layers.Length; i++)
         {
-            byte[] tar = new TarBuilder().Dir("d").File("d/f", new string((char)('a' + i), 100_000)).Symlink("d/l", "f").HardLink("d/h", "d/f").Whiteout("gone").Build();
+            byte[] tar = new TarBuilder().Dir("d").File("d/f", new string((char)('a' + i), 100_000)).Symlink("d/l", "f").HardLink("d/h", "d/f").Whiteout("gone")
+                .Pax(("GNU.sparse.major", "0"), ("GNU.sparse.minor", "1"), ("GNU.sparse.name", "d/s"), ("GNU.sparse.size", "100000"), ("GNU.sparse.map", "5,3,90000,4")).File("d/s", "abcdefg").Build();
             layers[i] = Digest.Of(tar);
             var blobs = new FakeBlobs();
             await new LayerStore(cache, TimeProvider.System, leases).EnsureAsync(blobs.Add(tar), layers[i], blobs, ct);
@@ -43,7 +43,7 @@ internal sealed class CacheInventoryTests
             Assert.That(all, Is.InRange(300_000, 400_000));
             Assert.That(removed.Select(item => item.Name), Is.EqualTo(new[] { layers[0].Hex }));
             Assert.That(LayerStore.FindCached(cache, layers), Is.EquivalentTo(layers[1..]));
-            Assert.That(Directory.GetFileSystemEntries(cache.Path + "/tmp"), Is.Empty);
+            Assert.That(Directory.GetFileSystemEntries(cache.Store + "/tmp"), Is.Empty);
         }
     }
 
@@ -78,7 +78,7 @@ internal sealed class CacheInventoryTests
 
         new CacheInventory(cache).Sweep(long.MaxValue, ct);
 
-        Assert.That(Directory.GetDirectories(cache.Path + "/tmp").Select(Path.GetFileName), Is.EqualTo(new[] { "layer-running" }));
+        Assert.That(Directory.GetDirectories(cache.Store + "/tmp").Select(Path.GetFileName), Is.EqualTo(new[] { "layer-running" }));
     }
 
     private static IEnumerable<TestCaseData> Damages()
@@ -103,6 +103,18 @@ internal sealed class CacheInventoryTests
             File.Delete(tree + "/d/l");
             File.CreateSymbolicLink(tree + "/d/l", "g");
         });
+        yield return Case("sparse", "other content", tree =>
+        {
+            DateTime time = File.GetLastWriteTimeUtc(tree + "/d/s");
+            using (FileStream file = File.OpenWrite(tree + "/d/s"))
+            {
+                file.Position = 60_000;
+                file.WriteByte(1);
+            }
+
+            File.SetLastWriteTimeUtc(tree + "/d/s", time);
+        });
+        yield return Case("other_index", "not an index", tree => File.WriteAllText(tree + "/../layer.index", "gridwrap-layer-index 99\n"));
         yield return Case("index", "not a line", tree => File.AppendAllText(tree + "/../layer.index", "nonsense\n"));
         yield return Case("no_index", "no index", tree => File.Delete(tree + "/../layer.index"));
     }
@@ -129,16 +141,5 @@ internal sealed class CacheInventoryTests
         (CacheDirectory cache, _) = await FillAsync(null, ct);
 
         Assert.That(await SchemaCheck.FaultsAsync("docs/schemas/cache.schema.json", CacheCommand.Document(cache.Path, new CacheInventory(cache).List()).ToString()), Is.Empty);
-    }
-
-    [TestCase("nfs", true)]
-    [TestCase("nfs4", true)]
-    [TestCase("ext4", false)]
-    [TestCase("lustre", false)]
-    public void A_cache_on_NFS_is_refused(string fileSystem, bool refused)
-    {
-        GridWrapperException? refusal = CacheDirectory.RefuseFileSystem("/cache", fileSystem);
-
-        Assert.That(refusal?.Message, refused ? Does.Contain("/cache lies on " + fileSystem) : Is.Null);
     }
 }

@@ -125,7 +125,7 @@ internal sealed class FlattenerTests
         {
             Assert.That(fault.Failure.Blame, Is.EqualTo(Blame.Image));
             Assert.That(fault.Message, Does.Contain("nowhere"));
-            Assert.That(Directory.GetFileSystemEntries(cache.Path + "/tmp"), Is.Empty);
+            Assert.That(Directory.GetFileSystemEntries(cache.Store + "/tmp"), Is.Empty);
         }
     }
 

@@ -236,8 +236,8 @@ internal sealed class LayerStoreTests
 
     private static void AssertNothingKept(LayerStore store)
     {
-        Assert.That(Directory.GetFileSystemEntries(store.Cache.Path + "/layers/sha256"), Is.Empty);
-        Assert.That(Directory.GetFileSystemEntries(store.Cache.Path + "/tmp"), Is.Empty);
+        Assert.That(Directory.GetFileSystemEntries(store.Cache.Store + "/layers/sha256"), Is.Empty);
+        Assert.That(Directory.GetFileSystemEntries(store.Cache.Store + "/tmp"), Is.Empty);
     }
 
     /// <summary>Gives some bytes and then fails like a lost connection.</summary>

@@ -97,7 +97,7 @@ internal sealed class LayeredStrategyTests
             Assert.That(fault.Failure.Phase, Is.EqualTo(Phase.Materialise));
             Assert.That(input.Image.Resolved.IsKnown(out ResolvedImage resolved), Is.True);
             Assert.That(new CacheDirectory(input.CacheDirectory).LayerDirectory(resolved.Config.DiffIds[0]), Does.Not.Exist, "others, fetched at the same time, may be there");
-            Assert.That(Directory.GetFileSystemEntries(input.CacheDirectory + "/tmp"), Is.Empty);
+            Assert.That(Directory.GetFileSystemEntries(input.CacheDirectory + "/store-1/tmp"), Is.Empty);
         }
     }
 
@@ -159,6 +159,7 @@ internal sealed class LayeredStrategyTests
         yield return Case("zstd", Input(SomeImage, Resolved(MediaTypes.OciLayerZstd, 5)) with { Host = known.Host with { Zstd = new Fact<string>.Absent("not found") } }, RootfsForm.Tree, "libzstd", Blame.Site, PilotError.ContainerGeneralFailure);
         yield return Case("foreign", Input(SomeImage, Resolved(MediaTypes.DockerForeignLayerGzip, 5)), RootfsForm.Tree, "foreign layer", Blame.Image, PilotError.ContainerImageMountFailure);
         yield return Case("space", known with { Host = known.Host with { Space = [new SpaceFacts("cache", "/c", 3_400_000, 100, "ext4")] } }, RootfsForm.Tree, "free", Blame.Site, PilotError.NoLocalSpace);
+        yield return Case("inodes", known with { Host = known.Host with { Space = [new SpaceFacts("cache", "/c", 1_000_000_000, 30, "ext4")] } }, RootfsForm.Tree, "30 inodes free", Blame.Site, PilotError.NoLocalSpace);
         yield return Case("userxattr", known with { Host = known.Host with { Namespaces = new Fact<NamespaceFacts>.Known(NoUserXattr) } }, RootfsForm.Stack, "userxattr", Blame.Site, PilotError.ContainerGeneralFailure);
     }
 
@@ -188,6 +189,19 @@ internal sealed class LayeredStrategyTests
         {
             Assert.That(verdict.Cost.Bytes, Is.EqualTo(1_000_000));
             Assert.That(verdict.Cost.Seconds, Is.Positive);
+        }
+    }
+
+    [Test]
+    public void What_can_be_removed_from_the_cache_counts_as_free()
+    {
+        PlanInput input = Input(SomeImage, Resolved(MediaTypes.OciLayerZstd, 1_000_000));
+        input = input with { Host = input.Host with { Space = [new SpaceFacts("cache", "/c", 1_000_000, 10, "ext4")] } };
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(Strategy("registry").Judge(input, RootfsForm.Stack), Is.TypeOf<Verdict.Refused>());
+            Assert.That(Strategy("registry").Judge(input with { RemovableBytes = 3_000_000, RemovableEntries = 30 }, RootfsForm.Stack), Is.TypeOf<Verdict.Usable>());
         }
     }
 

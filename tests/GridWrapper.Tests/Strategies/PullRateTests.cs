@@ -11,7 +11,7 @@ internal sealed class PullRateTests
     public void The_first_pull_counts_alone_and_later_ones_in_part()
     {
         string cache = TreeListing.NewDirectory();
-        Directory.CreateDirectory(cache + "/tmp");
+        Directory.CreateDirectory(cache + "/store-1/tmp");
         PullRate.Note(cache, 10_000_000, TimeSpan.FromSeconds(1));
         double? first = PullRate.Read(cache);
         PullRate.Note(cache, 20_000_000, TimeSpan.FromSeconds(1));
@@ -20,7 +20,7 @@ internal sealed class PullRateTests
         {
             Assert.That(first, Is.EqualTo(10e6));
             Assert.That(PullRate.Read(cache), Is.EqualTo(13e6).Within(1));
-            Assert.That(Directory.GetFiles(cache + "/tmp"), Is.Empty);
+            Assert.That(Directory.GetFiles(cache + "/store-1/tmp"), Is.Empty);
         }
     }
 

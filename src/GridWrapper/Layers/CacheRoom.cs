@@ -1,0 +1,54 @@
+using GridWrapper.Diagnostics;
+using GridWrapper.Images;
+using GridWrapper.Linux;
+
+namespace GridWrapper.Layers;
+
+/// <summary>Room for layers: predicted before the first byte, made by removing what nobody uses, and made once more where the prediction was wrong.</summary>
+/// <param name="maxBytes">What all layers may take; null for no limit.</param>
+internal sealed class CacheRoom(CacheDirectory cache, long? maxBytes)
+{
+    /// <summary>Where a prediction was wrong, so much more is wanted the second time.</summary>
+    private const int SecondTime = 2;
+
+    private readonly CacheInventory _inventory = new(cache);
+
+    /// <summary>Removes what was used longest ago where the missing layers would not fit.</summary>
+    /// <exception cref="GridWrapperException">That does not help.</exception>
+    internal void Make(IReadOnlyCollection<Descriptor> missing, CancellationToken ct)
+    {
+        if (missing.Count == 0)
+        {
+            return;
+        }
+
+        double bytes = LayerEstimate.Bytes(missing);
+        if (maxBytes is { } most)
+        {
+            _inventory.Sweep((long)Math.Max(0, most - bytes), ct);
+        }
+
+        (FileSystemState state, _) = _inventory.Free((long)bytes, (long)LayerEstimate.LeastFiles(missing), ct);
+        if (bytes > state.FreeBytes || LayerEstimate.LeastFiles(missing) > state.FreeInodes)
+        {
+            throw CacheFault.NoRoom(cache.Path, $"the missing layers need {LayerEstimate.Words(missing)} unpacked", state, null);
+        }
+    }
+
+    /// <summary>After the disk ran full: removes what was used longest ago.</summary>
+    /// <param name="fault">The failure.</param>
+    /// <param name="missing">Layers that are still to be made.</param>
+    /// <param name="last">There is no other try after this one.</param>
+    /// <exception cref="GridWrapperException">Another try would end the same way.</exception>
+    internal void MakeAgain(GridWrapperException fault, IReadOnlyCollection<Descriptor> missing, bool last, CancellationToken ct)
+    {
+        (FileSystemState state, int removed) = _inventory.Free((long)(SecondTime * LayerEstimate.Bytes(missing)), (long)(SecondTime * LayerEstimate.Files(missing)), ct);
+        if (last || removed == 0)
+        {
+            throw CacheFault.NoRoom(cache.Path, $"{fault.InnerException?.Message ?? fault.Message} while layers were unpacked; {LayerEstimate.Words(missing)} were expected to be needed", state, fault.InnerException);
+        }
+    }
+
+    /// <summary>The disk, its inodes or a quota ran out.</summary>
+    internal static bool IsFull(Exception exception) => FileTrouble.ErrnoName(exception) is "ENOSPC" or "EDQUOT";
+}
