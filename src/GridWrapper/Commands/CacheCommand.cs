@@ -24,10 +24,11 @@ internal static class CacheCommand
     }
 
     /// <summary>One document for all four: the directory, and what the subcommand has to say.</summary>
-    internal static JObject Document(string directory, IEnumerable<CacheItem> items) => new()
+    internal static JObject Document(string directory, IEnumerable<CacheItem> items) => new() { ["directory"] = directory, ["items"] = new JArray(items.Select(Json)) };
+
+    private static JObject Json(CacheItem item)
     {
-        ["directory"] = directory,
-        ["items"] = new JArray(items.Select(item => new JObject
+        JObject json = new()
         {
             ["kind"] = Kind(item),
             ["name"] = item.Name,
@@ -35,8 +36,14 @@ internal static class CacheCommand
             ["entries"] = item.Entries,
             ["lastUsed"] = item.LastUsed.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
             ["inUse"] = item.InUse,
-        })),
-    };
+        };
+        if (item.SharedRoot is { } root)
+        {
+            json["sharedRoot"] = root;
+        }
+
+        return json;
+    }
 
     private static Command Subcommand(string name, string description, Func<Call, int> run, params OptionSpec[] more)
     {
@@ -59,7 +66,7 @@ internal static class CacheCommand
 
     private static int List(Call call)
     {
-        ImmutableArray<CacheItem> items = call.Inventory.List();
+        ImmutableArray<CacheItem> items = [.. call.Inventory.List(), .. Shared(call)];
         Print(call, Document(call.Settings.CacheDirectory, items), [.. items.Select(Line)]);
         return 0;
     }
@@ -82,38 +89,53 @@ internal static class CacheCommand
             ["maxBytes"] = call.Settings.Site.Cache.MaxBytes,
             ["freeBytes"] = free,
             ["otherStores"] = new JArray(new CacheDirectory(directory).OtherStores()),
+            ["sharedRoots"] = new JArray(call.Settings.SharedCaches.Select(UsageOfShared)),
         };
         string others = ((JArray)document["otherStores"]!).Count == 0 ? "" : $"; left alone, since another version of gridwrap made it: {string.Join(", ", document["otherStores"]!)}";
         string limit = call.Settings.Site.Cache.MaxBytes is { } most ? PlanText.Size((long)most) : "none";
-        Print(call, document, [$"{directory}: {PlanText.Size(bytes)} in {document["layers"]} layers with {document["entries"]} entries, {document["inUse"]} things in use; limit {limit}, free {(free is { } f ? PlanText.Size(f) : "unknown")}{others}"]);
+        Print(call, document, [$"{directory}: {PlanText.Size(bytes)} in {document["layers"]} layers with {document["entries"]} entries, {document["inUse"]} things in use; limit {limit}, free {(free is { } f ? PlanText.Size(f) : "unknown")}{others}", .. document["sharedRoots"]!.Select(Line)]);
         return 0;
     }
+
+    private static IEnumerable<CacheItem> Shared(Call call) => call.Settings.SharedCaches.SelectMany(root => CacheInventory.ListShared(root));
+
+    private static JObject UsageOfShared(string root)
+    {
+        ImmutableArray<CacheItem> items = CacheInventory.ListShared(root);
+        return new JObject { ["directory"] = root, ["usable"] = CacheRoots.IsTrusted(root), ["diskBytes"] = items.Sum(item => item.DiskBytes), ["layers"] = items.Length };
+    }
+
+    private static string Line(JToken root) => (bool)root["usable"]!
+        ? $"{root["directory"]}: {PlanText.Size((long)root["diskBytes"]!)} in {root["layers"]} layers, shared and only read"
+        : $"{root["directory"]}: nothing to use; it is not there, has no layers of this version, or is writable by others than its owner";
 
     private static int Verify(Call call)
     {
         var faults = new JArray();
         var lines = new List<string>();
-        ImmutableArray<CacheItem> layers = [.. call.Inventory.List().Where(item => item.Kind == CacheItemKind.Layer)];
+        ImmutableArray<CacheItem> layers = [.. call.Inventory.List().Where(item => item.Kind == CacheItemKind.Layer), .. Shared(call)];
         var results = new ImmutableArray<string>[layers.Length];
         long read = 0;
+        int unread = 0;
         Parallel.For(0, layers.Length, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = call.Stop }, i =>
         {
             var verifier = new LayerVerifier(layers[i].Path);
             results[i] = verifier.Verify(call.Stop);
             Interlocked.Add(ref read, verifier.BytesRead);
+            Interlocked.Add(ref unread, verifier.Unread);
         });
         for (int i = 0; i < layers.Length; i++)
         {
             if (!results[i].IsEmpty)
             {
-                bool removed = call.Given.Flag(Remove) && call.Inventory.TryRemove(layers[i]);
+                bool removed = call.Given.Flag(Remove) && layers[i].SharedRoot is null && call.Inventory.TryRemove(layers[i]);
                 faults.Add(new JObject { ["name"] = layers[i].Name, ["faults"] = new JArray(results[i]), ["removed"] = removed });
                 lines.AddRange(results[i].Select(fault => $"layer {layers[i].Name}: {fault}{(removed ? " (removed)" : "")}"));
             }
         }
 
-        lines.Add(string.Create(CultureInfo.InvariantCulture, $"{layers.Length} layers, {PlanText.Size(read)} read, {faults.Count} damaged"));
-        Print(call, new JObject { ["directory"] = call.Settings.CacheDirectory, ["layers"] = layers.Length, ["bytesRead"] = read, ["damaged"] = faults }, lines);
+        lines.Add(string.Create(CultureInfo.InvariantCulture, $"{layers.Length} layers, {PlanText.Size(read)} read, {faults.Count} damaged{(unread > 0 ? $"; {unread} entries of shared roots cannot be read by this user" : "")}"));
+        Print(call, new JObject { ["directory"] = call.Settings.CacheDirectory, ["layers"] = layers.Length, ["bytesRead"] = read, ["unread"] = unread, ["damaged"] = faults }, lines);
         return faults.Count == 0 ? 0 : ExitCodes.TryElsewhere;
     }
 
@@ -131,7 +153,7 @@ internal static class CacheCommand
     }
 
     private static string Line(CacheItem item) =>
-        string.Create(CultureInfo.InvariantCulture, $"{Kind(item),-10} {item.Name} {PlanText.Size(item.DiskBytes),9} {item.Entries,7} {item.LastUsed:yyyy-MM-dd HH:mm}{(item.InUse ? " in use" : "")}");
+        string.Create(CultureInfo.InvariantCulture, $"{Kind(item),-10} {item.Name} {PlanText.Size(item.DiskBytes),9} {item.Entries,7} {item.LastUsed:yyyy-MM-dd HH:mm}{(item.InUse ? " in use" : "")}{(item.SharedRoot is { } root ? " shared, in " + root : "")}");
 
     private static string Kind(CacheItem item) => item.Kind switch
     {

@@ -1,6 +1,7 @@
 using System.Collections;
 using GridWrapper.Diagnostics;
 using GridWrapper.Launching;
+using GridWrapper.Layers;
 using GridWrapper.Linux;
 using GridWrapper.Running;
 using GridWrapper.Sites;
@@ -27,12 +28,15 @@ internal static class SettingsReader
     {
         SiteProfile site = WithEnvironment(SiteProfiles.Select(given.Text(GlobalOptions.Site), environment), environment);
         List<string> faults = [];
+        ImmutableArray<string> roots = SiteProfiles.CacheRoots(site, environment);
+        string cache = Path.GetFullPath(CacheDirectory(given.Text(GlobalOptions.Cache), environment, site, roots), here);
         RunSettings settings = new()
         {
             Site = site,
             Environment = environment,
             Quiet = given.Flag(GlobalOptions.Quiet),
-            CacheDirectory = Path.GetFullPath(CacheDirectory(given.Text(GlobalOptions.Cache), environment, site), here),
+            CacheDirectory = cache,
+            SharedCaches = roots.IsEmpty ? roots : roots.Remove(cache),
             WorkDirectory = Path.GetFullPath(given.Text(GlobalOptions.WorkDirectory) ?? here, here),
             ForcedStrategy = OneOf(given.Text(GlobalOptions.Strategy), Composition.StrategyNames, "--strategy", faults),
             ForcedLauncher = OneOf(given.Text(GlobalOptions.Launcher), Composition.LauncherNames, "--launcher", faults),
@@ -97,10 +101,11 @@ internal static class SettingsReader
         return root is null ? site : site with { Cvmfs = site.Cvmfs with { Root = root.Length > 1 ? root.TrimEnd('/') : root } };
     }
 
-    private static string CacheDirectory(string? option, Dictionary<string, string> environment, SiteProfile site) =>
+    private static string CacheDirectory(string? option, Dictionary<string, string> environment, SiteProfile site, ImmutableArray<string> roots) =>
         NotEmpty(option)
         ?? NotEmpty(environment.GetValueOrDefault("GRIDWRAP_CACHE"))
         ?? SiteProfiles.CacheDirectory(site, environment)
+        ?? (roots.IsEmpty ? null : CacheRoots.FirstWritable(roots))
         ?? Path.Combine(NotEmpty(environment.GetValueOrDefault("TMPDIR")) ?? "/tmp", string.Create(CultureInfo.InvariantCulture, $"gridwrap-{Libc.GetUid()}"));
 
     private static Isolation Isolation(SiteProfile site, bool fakeRoot) => new()

@@ -16,6 +16,16 @@ internal sealed class CacheInventory(CacheDirectory cache)
             .OrderBy(item => item.LastUsed),
     ];
 
+    /// <summary>The layers of a shared root. Whether somebody uses them cannot be told.</summary>
+    internal static ImmutableArray<CacheItem> ListShared(string root) => CacheRoots.IsTrusted(root)
+        ?
+        [
+            .. Directory.EnumerateDirectories(new CacheDirectory(root).Store + "/layers/sha256")
+                .Select(directory => Measured(directory, CacheItemKind.Layer) with { SharedRoot = root })
+                .OrderBy(item => item.LastUsed),
+        ]
+        : [];
+
     /// <summary>Removes leftovers of killed processes and then, until so many bytes remain, what was used longest ago: flattened images and stacks first, they cost little to make again.</summary>
     /// <returns>What was removed.</returns>
     internal ImmutableArray<CacheItem> Sweep(long maxBytes, CancellationToken ct)
@@ -128,6 +138,11 @@ internal sealed class CacheInventory(CacheDirectory cache)
             used = own is null;
         }
 
+        return Measured(directory, kind) with { InUse = used };
+    }
+
+    private static CacheItem Measured(string directory, CacheItemKind kind)
+    {
         (long bytes, long entries) = kind switch
         {
             CacheItemKind.Layer => TryRead(directory + "/layer.json") is { } index ? (index.DiskBytes > 0 ? index.DiskBytes : index.DataBytes, index.Entries) : (0, 0),
@@ -139,7 +154,6 @@ internal sealed class CacheInventory(CacheDirectory cache)
             DiskBytes = bytes,
             Entries = entries,
             LastUsed = new DateTimeOffset(Directory.GetLastWriteTimeUtc(directory), TimeSpan.Zero),
-            InUse = used,
         };
     }
 

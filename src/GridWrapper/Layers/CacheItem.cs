@@ -29,6 +29,9 @@ internal sealed record CacheItem(CacheItemKind Kind, string Name, string Path)
 
     public DateTimeOffset LastUsed { get; init; }
 
+    /// <summary>The shared root it lies in, of which nothing is removed; null for the node's own cache.</summary>
+    public string? SharedRoot { get; init; }
+
     /// <summary>Some process holds a lease on it at this moment.</summary>
     public bool InUse { get; init; }
 }

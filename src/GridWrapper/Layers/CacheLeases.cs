@@ -37,6 +37,22 @@ internal sealed class CacheLeases(TimeProvider clock)
         return true;
     }
 
+    /// <summary>Takes a share in a directory of somebody else's cache. Where locks are a matter of a server none is asked for, and where none can be had the use goes on without.</summary>
+    internal void ShareIfPossible(string directory)
+    {
+        try
+        {
+            if (!_held.ContainsKey(directory) && LockTrust.Shared(FileSystemState.Of(directory).Type) is null && DirectoryLease.TryShare(directory) is { } lease)
+            {
+                Keep(directory, lease);
+            }
+        }
+        catch (LinuxException e)
+        {
+            NLog.LogManager.GetCurrentClassLogger().Debug("no lease on {Directory}: {Reason}", directory, e.Message);
+        }
+    }
+
     /// <summary>A lease taken elsewhere is kept with the others.</summary>
     internal void Keep(string directory, DirectoryLease lease)
     {

@@ -8,9 +8,6 @@ namespace GridWrapper.Layers;
 /// <param name="maxBytes">What all layers may take; null for no limit.</param>
 internal sealed class CacheRoom(CacheDirectory cache, long? maxBytes)
 {
-    /// <summary>Where a prediction was wrong, so much more is wanted the second time.</summary>
-    private const int SecondTime = 2;
-
     private readonly CacheInventory _inventory = new(cache);
 
     /// <summary>Removes what was used longest ago where the missing layers would not fit.</summary>
@@ -35,14 +32,14 @@ internal sealed class CacheRoom(CacheDirectory cache, long? maxBytes)
         }
     }
 
-    /// <summary>After the disk ran full: removes what was used longest ago.</summary>
+    /// <summary>After the disk ran full, and the prediction was wrong: removes everything that nobody uses.</summary>
     /// <param name="fault">The failure.</param>
     /// <param name="missing">Layers that are still to be made.</param>
     /// <param name="last">There is no other try after this one.</param>
     /// <exception cref="GridWrapperException">Another try would end the same way.</exception>
     internal void MakeAgain(GridWrapperException fault, IReadOnlyCollection<Descriptor> missing, bool last, CancellationToken ct)
     {
-        (FileSystemState state, int removed) = _inventory.Free((long)(SecondTime * LayerEstimate.Bytes(missing)), (long)(SecondTime * LayerEstimate.Files(missing)), ct);
+        (FileSystemState state, int removed) = _inventory.Free(long.MaxValue, long.MaxValue, ct);
         if (last || removed == 0)
         {
             throw CacheFault.NoRoom(cache.Path, $"{fault.InnerException?.Message ?? fault.Message} while layers were unpacked; {LayerEstimate.Words(missing)} were expected to be needed", state, fault.InnerException);

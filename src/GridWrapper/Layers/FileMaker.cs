@@ -106,6 +106,26 @@ internal sealed class FileMaker(Action replaced)
         return true;
     }
 
+    /// <summary>A second file, link or pipe like the first, where a hard link is impossible: on another file system, or of another user.</summary>
+    internal void Copy(SafeFileHandle fromParent, byte[] name, SafeFileHandle parent, FileStat stat)
+    {
+        if (stat.IsRegular)
+        {
+            CopyFile(fromParent, name, parent, name);
+        }
+        else if (stat.IsSymlink)
+        {
+            Demand(At.ReadLink(fromParent, name, out byte[] target), "readlinkat", name);
+            Make(parent, name, "symlinkat", () => At.Symlink(target, parent, name));
+            Demand(At.SetTimes(parent, name, stat.Modified), "utimensat", name);
+        }
+        else
+        {
+            Make(parent, name, "mknodat", () => At.MakeNode(parent, name, Libc.S_IFIFO | stat.Permissions));
+            Demand(At.SetTimes(parent, name, stat.Modified), "utimensat", name);
+        }
+    }
+
     /// <summary>A second file with the content, mode and time of the first.</summary>
     internal void CopyFile(SafeFileHandle fromParent, byte[] fromName, SafeFileHandle parent, byte[] name)
     {

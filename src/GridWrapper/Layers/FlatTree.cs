@@ -173,12 +173,12 @@ internal sealed class FlatTree : IDisposable
         _maker.Make(target, name, "linkat", () =>
         {
             int errno = At.Link(source, name, target, name);
-            full = errno is Errno.EMLINK or Errno.EXDEV or Errno.EPERM && stat.IsRegular;
+            full = errno is Errno.EMLINK or Errno.EXDEV or Errno.EPERM;
             return full ? 0 : errno;
         });
         if (full)
         {
-            _maker.CopyFile(source, name, target, name);
+            _maker.Copy(source, name, target, stat);
         }
     }
 

@@ -140,7 +140,30 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
     /// <summary>Bytes the layers may take on disk before those used longest ago are removed; null for no limit.</summary>
     public long? MaxBytes { get; init; }
 
-    private StoredLayer? Find(Digest diffId)
+    /// <summary>Layers that shared roots hold; null for none.</summary>
+    public IReadOnlyDictionary<Digest, SharedLayer>? Shared { get; init; }
+
+    private StoredLayer? Find(Digest diffId) => FindOwn(diffId) ?? (Shared is not null && Shared.TryGetValue(diffId, out SharedLayer? layer) ? FindShared(diffId, layer) : null);
+
+    /// <summary>Used where it lies. The lease holds against the owner's own clean-up, if that runs under this kernel; else the site's promise must do.</summary>
+    private StoredLayer? FindShared(Digest diffId, SharedLayer layer)
+    {
+        var root = new CacheDirectory(layer.Root);
+        try
+        {
+            leases?.ShareIfPossible(root.LayerDirectory(diffId));
+            LayerIndex index = LayerRecordFile.Read(root.LayerRecord(diffId));
+            bool ready = index.OverlayReady && CacheRoots.ShowsMarks(root.LayerTree(diffId), index);
+            return new StoredLayer(diffId, root.LayerTree(diffId), index with { OverlayReady = ready }, WasCached: true) { SharedRoot = layer.Root };
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            Log.Warn("layer {DiffId} in the shared root {Root} is not used: {Reason}", diffId, layer.Root, e.Message);
+            return null;
+        }
+    }
+
+    private StoredLayer? FindOwn(Digest diffId)
     {
         try
         {

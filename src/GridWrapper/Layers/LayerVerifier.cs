@@ -13,6 +13,9 @@ internal sealed class LayerVerifier(string layerDirectory)
     private readonly List<string> _faults = [];
     private readonly byte[] _buffer = new byte[128 * 1024];
 
+    /// <summary>Entries of another user's layer that this user cannot read, and that were passed over.</summary>
+    internal int Unread { get; private set; }
+
     /// <summary>Bytes of files that were read and digested.</summary>
     internal long BytesRead { get; private set; }
 
@@ -24,10 +27,11 @@ internal sealed class LayerVerifier(string layerDirectory)
             Dictionary<EntryPath, IndexEntry> index = ReadIndex($"{layerDirectory}/{CacheDirectory.IndexName}");
             using SafeFileHandle root = At.OpenDirectory(layerDirectory + "/tree");
             using var walker = new TreeWalker(root);
+            bool own = At.Stat(root, [], out FileStat stat) == 0 && stat.Uid == Libc.GetUid();
             foreach (IndexEntry entry in index.Values.OrderBy(entry => entry.Path).TakeWhile(_ => _faults.Count < MostFaults))
             {
                 ct.ThrowIfCancellationRequested();
-                Check(walker, entry);
+                CheckReadable(walker, entry, own);
             }
 
             FindStrangers(root, EntryPath.Root, index);
@@ -71,6 +75,18 @@ internal sealed class LayerVerifier(string layerDirectory)
         }
 
         return index;
+    }
+
+    private void CheckReadable(TreeWalker walker, in IndexEntry entry, bool own)
+    {
+        try
+        {
+            Check(walker, entry);
+        }
+        catch (LinuxException e) when (!own && e.Errno == Errno.EACCES)
+        {
+            Unread++;
+        }
     }
 
     private void Check(TreeWalker walker, in IndexEntry entry)

@@ -57,7 +57,11 @@ internal static class Planner
             telling = plan.Candidates;
         }
 
-        Verdict.Refused first = (Verdict.Refused)telling.Select(c => c.Verdict).OrderBy(v => ((Verdict.Refused)v).NotApplicable ? 1 : 0).First();
+        Verdict.Refused first = (Verdict.Refused)telling.Select(c => c.Verdict)
+            .OrderBy(v => ((Verdict.Refused)v).NotApplicable ? 1 : 0)
+            // Where the image is there and only space is lacking, that is what somebody can act on.
+            .ThenBy(v => ((Verdict.Refused)v).PilotErrorCode == PilotError.NoLocalSpace ? 0 : 1)
+            .First();
         IEnumerable<string> reasons = telling.Select(c => (c.Strategy, c.Launcher, c.Verdict.Reason))
             .GroupBy(r => r.Reason).Select(g => $"{Names(g)}: {g.Key}");
         bool retryable = telling.Any(c => c.Verdict is Verdict.Refused { Retryable: true });

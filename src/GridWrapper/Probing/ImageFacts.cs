@@ -28,7 +28,10 @@ internal sealed record ImageFacts
     /// <summary>What earlier pulls into this cache came to, transfer and unpacking together; null where there were none.</summary>
     public double? PullBytesPerSecond { get; init; }
 
-    /// <summary>DiffIDs of layers already in the node's cache.</summary>
+    /// <summary>Those of the cached layers that only a shared cache root holds; null for none.</summary>
+    public IReadOnlyDictionary<Digest, SharedLayer>? SharedLayers { get; init; }
+
+    /// <summary>DiffIDs of layers already in the node's cache or in a shared one.</summary>
     public ImmutableHashSet<Digest> CachedLayers
     {
         get => _cachedLayers ?? [];

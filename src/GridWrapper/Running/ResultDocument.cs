@@ -78,6 +78,11 @@ internal static class ResultDocument
     private static JObject Layer(LayerOrigin layer)
     {
         JObject json = new() { ["digest"] = layer.Digest.ToString(), ["sizeBytes"] = layer.SizeBytes, ["source"] = layer.Source };
+        if (layer.Root is { } root)
+        {
+            json["root"] = root;
+        }
+
         if (layer.Unreadable > 0)
         {
             json["unreadable"] = layer.Unreadable;

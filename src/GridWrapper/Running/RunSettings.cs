@@ -10,6 +10,9 @@ internal sealed record RunSettings
 
     public required string CacheDirectory { get; init; }
 
+    /// <summary>Other cache roots of the profile, in which layers are only looked for.</summary>
+    public ImmutableArray<string> SharedCaches { get; init; } = [];
+
     /// <summary>The job directory.</summary>
     public required string WorkDirectory { get; init; }
 

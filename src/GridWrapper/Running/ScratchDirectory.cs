@@ -1,4 +1,5 @@
 using GridWrapper.Diagnostics;
+using GridWrapper.Layers;
 using GridWrapper.Linux;
 using Microsoft.Win32.SafeHandles;
 using NLog;
@@ -29,8 +30,20 @@ internal sealed class ScratchDirectory : IDisposable
     internal static string Name(string cacheDirectory) =>
         System.IO.Path.Combine(cacheDirectory, "scratch", string.Create(CultureInfo.InvariantCulture, $"{Prefix}{Environment.ProcessId}"));
 
-    /// <exception cref="IOException">The cache is not writable or full.</exception>
+    /// <exception cref="GridWrapperException">The cache is not writable or full.</exception>
     internal static ScratchDirectory Create(string cacheDirectory)
+    {
+        try
+        {
+            return Make(cacheDirectory);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw CacheFault.Unusable(cacheDirectory, e);
+        }
+    }
+
+    private static ScratchDirectory Make(string cacheDirectory)
     {
         string first = Name(cacheDirectory);
         string parent = System.IO.Path.GetDirectoryName(first)!;

@@ -43,8 +43,8 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
             CvmfsLayers = await FindLayersAsync(reference, resolved, host, everything ? null : flat, ct),
             AtPath = reference is ImageReference.AtPath path ? await new PathProbe(parts.Children).FindAsync(path.Path, Settings.Site.Cvmfs, ct) : new Fact<PathImage>.Unknown("not a path"),
             PullBytesPerSecond = reference is ImageReference.AtPath ? null : PullRate.Read(Settings.CacheDirectory),
-            CachedLayers = resolved.IsKnown(out ResolvedImage known) ? LayerStore.FindCached(new CacheDirectory(Settings.CacheDirectory), known.Config.DiffIds) : [],
         };
+        image = WithCached(image);
         PlanInput input = WithRemovable(Input(host, image));
         Prepared prepared = new(input, Plan(input), new Timings { Probe = probe });
         if (everything || !prepared.Plan.Candidates.Any(c => c.IsUsable && c.Launcher != OtherLauncher))
@@ -107,6 +107,22 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         ForcedStrategy = Settings.ForcedStrategy,
         ForcedLauncher = Settings.ForcedLauncher,
     };
+
+    /// <summary>The node's own cache comes before shared ones: its layers are held by leases.</summary>
+    private ImageFacts WithCached(ImageFacts image)
+    {
+        ImageConfig? config = image.Resolved.IsKnown(out ResolvedImage known) ? known.Config : image.CvmfsLayers.IsKnown(out CvmfsLayers layers) ? layers.Config : null;
+        if (config is null)
+        {
+            return image;
+        }
+
+        ImmutableHashSet<Digest> own = LayerStore.FindCached(new CacheDirectory(Settings.CacheDirectory), config.DiffIds);
+        IReadOnlyDictionary<Digest, SharedLayer>? shared = Settings.SharedCaches.IsEmpty || config.DiffIds.All(own.Contains)
+            ? null
+            : CacheRoots.Find(Settings.SharedCaches, config with { DiffIds = [.. config.DiffIds.Where(diffId => !own.Contains(diffId))] });
+        return image with { CachedLayers = own.Union(shared?.Keys ?? []), SharedLayers = shared };
+    }
 
     /// <summary>Where the missing layers would not fit, the cache is looked through for what could be removed for them.</summary>
     private static PlanInput WithRemovable(PlanInput input)

@@ -53,6 +53,12 @@ internal static class ProfileRules
             : $"\"{text}\" is a relative path: an absolute one, or one beginning with ${{VAR}}, is required";
     }
 
+    /// <summary>Like <see cref="ExpandablePath"/>; CVMFS does not keep the marks that overlay needs.</summary>
+    internal static string? CacheRoot(string text) =>
+        text == "/cvmfs" || text.StartsWith("/cvmfs/", StringComparison.Ordinal)
+            ? $"\"{text}\" lies on CVMFS, where no cache root can be: its image repositories are named under cvmfs.imageRepositories"
+            : ExpandablePath(text);
+
     internal static string? RepositoryName(string text) =>
         text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_') && char.IsAsciiLetterOrDigit(text[0])
             ? null

@@ -111,6 +111,18 @@ internal sealed class ProfileSection(JObject json, string path, ProfileFaults fa
         return texts;
     }
 
+    /// <summary>Like <see cref="Texts"/>, none by default; a repeated entry is a fault.</summary>
+    internal ImmutableArray<string> Distinct(string key, Func<string, string?> check)
+    {
+        ImmutableArray<string> texts = Texts(key, [], check);
+        if (texts.GroupBy(t => t).FirstOrDefault(g => g.Count() > 1) is { } repeated)
+        {
+            faults.Add(json[key]!, PathOf(key), $"\"{repeated.Key}\" is listed twice");
+        }
+
+        return texts;
+    }
+
     internal ImmutableSortedDictionary<string, string> Map(string key, Func<string, string?> checkName)
     {
         ImmutableSortedDictionary<string, string>.Builder map = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);

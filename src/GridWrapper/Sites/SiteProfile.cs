@@ -17,6 +17,12 @@ internal sealed record SiteProfile
 
     public CachePolicy Cache { get; init; } = new();
 
+    /// <summary>
+    /// Directories of layers, looked into in this order. Unless --cache, GRIDWRAP_CACHE or cache.directory name another place, new layers go to the first in which the user may keep
+    /// a cache; all others are only read. May hold ${VAR} references to the environment.
+    /// </summary>
+    public ImmutableArray<string> CacheRoots { get; init; } = [];
+
     public RegistryPolicy Registries { get; init; } = new();
 
     public ApptainerPolicy Apptainer { get; init; } = new();

@@ -89,6 +89,7 @@ internal static class SiteProfileReader
             Strategies = root.Preference("strategies", otherwise.Strategies, ProfileRules.OneOf(ProfileRules.StrategyNames)),
             Launchers = root.Preference("launchers", otherwise.Launchers, ProfileRules.OneOf(ProfileRules.LauncherNames)),
             Cache = root.Section("cache") is { } cache ? ReadCache(cache) : otherwise.Cache,
+            CacheRoots = root.Distinct("cacheRoots", ProfileRules.CacheRoot),
             Registries = root.Section("registries") is { } registries ? ReadRegistries(registries) : otherwise.Registries,
             Apptainer = root.Section("apptainer") is { } apptainer ? ReadApptainer(apptainer) : otherwise.Apptainer,
             Binds = [.. root.Sections("binds").Select(ReadBind)],

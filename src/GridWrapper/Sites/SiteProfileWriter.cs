@@ -20,6 +20,7 @@ internal static class SiteProfileWriter
             ["directory"] = profile.Cache.Directory,
             ["maxBytes"] = profile.Cache.MaxBytes,
         },
+        ["cacheRoots"] = new JArray(profile.CacheRoots),
         ["registries"] = new JObject
         {
             ["plainHttp"] = new JArray(profile.Registries.PlainHttp),

@@ -50,6 +50,11 @@ internal static class SiteProfiles
     internal static string? CacheDirectory(SiteProfile profile, IReadOnlyDictionary<string, string> environment) =>
         profile.Cache.Directory is { } directory ? EnvironmentReferences.ExpandPath(directory, "cache.directory", environment) : null;
 
+    /// <summary>The profile's cache roots with their variables replaced.</summary>
+    /// <exception cref="GridWrapperException">A variable is not set, or the result is relative.</exception>
+    internal static ImmutableArray<string> CacheRoots(SiteProfile profile, IReadOnlyDictionary<string, string> environment) =>
+        profile.CacheRoots.IsEmpty ? [] : [.. profile.CacheRoots.Select(root => EnvironmentReferences.ExpandPath(root, "cacheRoots", environment).TrimEnd('/')).Distinct(StringComparer.Ordinal)];
+
     /// <summary>The profile's binds with their variables replaced. An optional bind whose variable is not set is left out.</summary>
     /// <exception cref="GridWrapperException">The variable of a bind that is not optional is not set, or a result is relative.</exception>
     internal static ImmutableArray<BindRule> Binds(SiteProfile profile, IReadOnlyDictionary<string, string> environment) =>

@@ -63,7 +63,7 @@ internal sealed class CvmfsLayersStrategy(RegistryClientFactory clients, IProbeC
     }
 
     private HybridAssembly.Context Context(PlanInput input, IBlobSource? blobs) =>
-        new(new CacheDirectory(input.CacheDirectory), children, input.Site.Cvmfs, clock) { Blobs = blobs, Leases = _leases, MaxBytes = (long?)input.Site.Cache.MaxBytes };
+        new(new CacheDirectory(input.CacheDirectory), children, input.Site.Cvmfs, clock) { Blobs = blobs, Leases = _leases, MaxBytes = (long?)input.Site.Cache.MaxBytes, Shared = input.Image.SharedLayers };
 
     private static CvmfsLayers Facts(PlanInput input) =>
         input.Image.CvmfsLayers.IsKnown(out CvmfsLayers facts) ? facts : throw new InvalidOperationException("called without a usable verdict");

@@ -19,7 +19,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
     /// <summary>Pure. Layers of CVMFS that nobody has walked yet are shown without the directories that correct their removals.</summary>
     internal Rootfs Predict(CvmfsLayers facts, ImmutableArray<HybridPart> parts)
     {
-        ImmutableArray<LayerOrigin> origins = HybridParts.Origins(facts, parts, ImmutableDictionary<Digest, int>.Empty);
+        ImmutableArray<LayerOrigin> origins = SharedOrigins.Mark(HybridParts.Origins(facts, parts, ImmutableDictionary<Digest, int>.Empty), facts.Config.DiffIds, context.Shared);
         return new Rootfs
         {
             Strategy = "",
@@ -53,7 +53,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
     {
         while (true)
         {
-            ImmutableHashSet<Digest> cached = LayerStore.FindCached(context.Cache, facts.Config.DiffIds);
+            ImmutableHashSet<Digest> cached = LayerStore.FindCached(context.Cache, facts.Config.DiffIds).Union(context.Shared?.Keys ?? []);
             ImmutableArray<HybridPart> parts = HybridParts.Choose(facts, cached);
             LayerWalks.Found walks = await new LayerWalks(_shims, context.Children, context.Policy).FindAsync([.. parts.OfType<HybridPart.InCvmfs>()], ct);
             AddUnreadable(facts, walks);
@@ -131,7 +131,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
             throw HybridFault.NothingToPullWith(facts.Notes);
         }
 
-        var store = new LayerStore(context.Cache, context.Clock, context.Leases) { MaxBytes = context.MaxBytes };
+        var store = new LayerStore(context.Cache, context.Clock, context.Leases) { MaxBytes = context.MaxBytes, Shared = context.Shared };
         IReadOnlyDictionary<Digest, StoredLayer> layers = await store.EnsureAllAsync(parts.Select(part => (part.Blob, part.DiffId)), context.Blobs ?? new NoBlobs(facts.Notes), ct);
         _filesMade += layers.Values.Where(layer => !layer.WasCached).Sum(layer => layer.Index.Entries);
         _fetched.UnionWith(layers.Values.Where(layer => !layer.WasCached).Select(layer => layer.DiffId));
@@ -207,13 +207,13 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
         }
 
         parts = [.. parts.Select(p => p is HybridPart.Stored stored ? stored with { Cached = !_fetched.Contains(stored.DiffId) } : p)];
-        ImmutableArray<LayerOrigin> origins = HybridParts.Origins(facts, parts, walks.Indexes.ToDictionary(i => i.Key, i => i.Value.Unreadable));
+        ImmutableArray<LayerOrigin> origins = SharedOrigins.Mark(HybridParts.Origins(facts, parts, walks.Indexes.ToDictionary(i => i.Key, i => i.Value.Unreadable)), facts.Config.DiffIds, context.Shared);
         return new Rootfs { Strategy = "", LowerDirectories = directories, UserXattr = true, Config = facts.Config, Layers = origins, Transfer = HybridParts.Saved(origins) with { FilesMade = _filesMade } };
     }
 
     private IEnumerable<string> Predicted(HybridPart part) => part switch
     {
-        HybridPart.Stored stored => [stored.DiffId == default ? "" : context.Cache.LayerTree(stored.DiffId)],
+        HybridPart.Stored stored => [stored.DiffId == default ? "" : (context.Shared is not null && context.Shared.TryGetValue(stored.DiffId, out SharedLayer? shared) ? new CacheDirectory(shared.Root) : context.Cache).LayerTree(stored.DiffId)],
         HybridPart.InCvmfs layer => [LayerShims.Mask(context.Cache, layer), layer.Layer.Tree],
         HybridPart.Chain chain => [LayerShims.MaskOfChain(context.Cache, chain.Layers), chain.Layers.Tree],
         _ => throw new System.Diagnostics.UnreachableException(),
@@ -231,6 +231,9 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
 
         /// <summary>The profile's cache.maxBytes.</summary>
         public long? MaxBytes { get; init; }
+
+        /// <summary>Layers in shared roots; null for none.</summary>
+        public IReadOnlyDictionary<Digest, SharedLayer>? Shared { get; init; }
     }
 
     /// <summary>Stands where no registry is: a cached layer that vanished meanwhile cannot be fetched.</summary>

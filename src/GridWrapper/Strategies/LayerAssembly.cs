@@ -23,7 +23,7 @@ internal sealed class LayerAssembly(TimeProvider clock)
         bool stacked = order.Form == RootfsForm.Stack && stack.Length <= LayerStack.MaxLayers;
         return Describe(order, [.. order.Image.Config.DiffIds.Where(cached.Contains)], source) with
         {
-            LowerDirectories = stacked ? [.. stack.Select(cache.LayerTree), cache.StackBase(key)] : [cache.FlatTree(key)],
+            LowerDirectories = stacked ? [.. stack.Select(diffId => TreeOf(order, cache, cached, diffId)), cache.StackBase(key)] : [cache.FlatTree(key)],
             UserXattr = stacked,
         };
     }
@@ -49,7 +49,7 @@ internal sealed class LayerAssembly(TimeProvider clock)
             return Describe(order, [.. order.Image.Config.DiffIds], blobs.Name) with { LowerDirectories = [cache.FlatTree(Key(order.Image))] };
         }
 
-        var store = new LayerStore(cache, clock, _leases) { MaxBytes = (long?)order.Cache.MaxBytes };
+        var store = new LayerStore(cache, clock, _leases) { MaxBytes = (long?)order.Cache.MaxBytes, Shared = order.Shared };
         IReadOnlyDictionary<Digest, StoredLayer> layers = await store.EnsureAllAsync(order.Image.Manifest.Layers.Zip(order.Image.Config.DiffIds), blobs, ct);
         ImmutableArray<string> directories = await PutTogetherAsync(order, cache, layers, ct);
         Rootfs made = Describe(order, [.. layers.Values.Where(layer => layer.WasCached).Select(layer => layer.DiffId)], blobs.Name);
@@ -105,6 +105,9 @@ internal sealed class LayerAssembly(TimeProvider clock)
         }
     }
 
+    private static string TreeOf(Order order, CacheDirectory cache, ImmutableHashSet<Digest> cached, Digest diffId) =>
+        (order.Shared is not null && cached.Contains(diffId) && order.Shared.TryGetValue(diffId, out SharedLayer? shared) ? new CacheDirectory(shared.Root) : cache).LayerTree(diffId);
+
     /// <summary>The configuration lists the diffIDs, so its digest stands for the whole tree.</summary>
     private static Digest Key(ResolvedImage image) => image.Config.Digest ?? image.Manifest.Config.Digest;
 
@@ -116,7 +119,7 @@ internal sealed class LayerAssembly(TimeProvider clock)
             Strategy = order.Strategy,
             LowerDirectories = [],
             Config = order.Image.Config,
-            Layers = [.. pairs.Select(pair => new LayerOrigin(pair.Blob.Digest, pair.Blob.SizeBytes, cached.Contains(pair.DiffId) ? "cache" : source))],
+            Layers = SharedOrigins.Mark([.. pairs.Select(pair => new LayerOrigin(pair.Blob.Digest, pair.Blob.SizeBytes, cached.Contains(pair.DiffId) ? "cache" : source))], order.Image.Config.DiffIds, order.Shared),
             Transfer = new TransferCounts { BytesFromCache = pairs.DistinctBy(pair => pair.DiffId).Where(pair => cached.Contains(pair.DiffId)).Sum(pair => pair.Blob.SizeBytes) },
         };
     }
@@ -125,5 +128,8 @@ internal sealed class LayerAssembly(TimeProvider clock)
     internal sealed record Order(string Strategy, ResolvedImage Image, string CacheDirectory, RootfsForm Form)
     {
         public CachePolicy Cache { get; init; } = new();
+
+        /// <summary>Layers in shared roots; null for none.</summary>
+        public IReadOnlyDictionary<Digest, SharedLayer>? Shared { get; init; }
     }
 }

@@ -37,6 +37,6 @@ internal sealed class LocalStrategy(LayerAssembly assembly) : IRootfsStrategy
 
     private LayerAssembly.Order OrderFor(PlanInput input, RootfsForm form) =>
         input.Image.Resolved.IsKnown(out ResolvedImage image)
-            ? new LayerAssembly.Order(Name, image, input.CacheDirectory, form) { Cache = input.Site.Cache }
+            ? new LayerAssembly.Order(Name, image, input.CacheDirectory, form) { Cache = input.Site.Cache, Shared = input.Image.SharedLayers }
             : throw new InvalidOperationException("called without a usable verdict");
 }

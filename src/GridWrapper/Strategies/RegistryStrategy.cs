@@ -24,7 +24,9 @@ internal sealed class RegistryStrategy(RegistryClientFactory clients, LayerAssem
 
         Cost cost = LayerCost.Of(input, image, form, fromNetwork: true);
         int missing = LayerCost.Missing(input, image).Length;
-        return Verdict.Yes(cost, missing == 0 ? "all layers are in the cache" : $"{missing} of {image.Manifest.Layers.Length} layers have to be pulled");
+        return Verdict.Yes(cost, missing == 0
+            ? "all layers are in the cache" + SharedOrigins.Words(input.Image.SharedLayers)
+            : $"{missing} of {image.Manifest.Layers.Length} layers have to be pulled");
     }
 
     public Rootfs Predict(PlanInput input, RootfsForm form) => LayerAssembly.Predict(OrderFor(input, form), input.Image.CachedLayers, Name);
@@ -40,6 +42,6 @@ internal sealed class RegistryStrategy(RegistryClientFactory clients, LayerAssem
 
     private LayerAssembly.Order OrderFor(PlanInput input, RootfsForm form) =>
         input.Image.Resolved.IsKnown(out ResolvedImage image)
-            ? new LayerAssembly.Order(Name, image, input.CacheDirectory, form) { Cache = input.Site.Cache }
+            ? new LayerAssembly.Order(Name, image, input.CacheDirectory, form) { Cache = input.Site.Cache, Shared = input.Image.SharedLayers }
             : throw new InvalidOperationException("called without a usable verdict");
 }

@@ -32,8 +32,11 @@ internal sealed record Rootfs
 /// <param name="Source">"cvmfs", "cache", "registry" or "local".</param>
 internal sealed record LayerOrigin(Digest Digest, long SizeBytes, string Source)
 {
-    /// <summary>Entries of a layer used in CVMFS that this user cannot read there.</summary>
+    /// <summary>Entries of a layer used in CVMFS or in a shared cache root that this user cannot read there.</summary>
     public int Unreadable { get; init; }
+
+    /// <summary>The shared cache root that holds a layer of source "cache"; null for the node's own cache.</summary>
+    public string? Root { get; init; }
 }
 
 /// <summary>What moved while materialising.</summary>

@@ -67,7 +67,7 @@ internal sealed class CacheTests : EndToEndFixture
         Area area = NewArea();
         string image = $"docker://{Testbed.Repository}:gzip";
         using StartedRun run = area.Start(null, "exec", image, "--", "/bin/sh", "-c", "echo > /proc/self/fd/1 started; sleep 3; cat /data/overwritten");
-        await run.UntilAsync(() => Directory.Exists(Path.Combine(area.Cache, "store-1/layers/sha256")) && Directory.GetDirectories(Path.Combine(area.Cache, "layers/sha256")).Length == 4, ct);
+        await run.UntilAsync(() => Directory.Exists(Path.Combine(area.Cache, "store-1/layers/sha256")) && Directory.GetDirectories(Path.Combine(area.Cache, "store-1/layers/sha256")).Length == 4, ct);
         await Task.Delay(500, ct);
 
         Outcome during = await area.RunAsync(ct, "cache", "gc", "--max-bytes", "0", "--json");

@@ -1,0 +1,155 @@
+using Newtonsoft.Json.Linq;
+
+namespace GridWrapper.SystemTests.EndToEnd;
+
+/// <summary>The published file as an ordinary user on file systems that are full, run full, are read-only, or are somebody else's.</summary>
+[TestFixture, NonParallelizable, CancelAfter(300_000)]
+internal sealed class FullDiskTests : EndToEndFixture
+{
+    private readonly List<string> _mounted = [];
+
+    [TearDown]
+    public void Unmount()
+    {
+        foreach (string path in _mounted)
+        {
+            Tool.Run("/bin/umount", path);
+        }
+
+        _mounted.Clear();
+    }
+
+    [TestCase("size=24m", "bytes")]
+    [TestCase("size=64m,nr_inodes=400", "inodes")]
+    public async Task A_disk_that_runs_full_while_unpacking_is_told_and_nothing_is_left(string options, string what, CancellationToken ct)
+    {
+        Area area = SmallCache(options);
+        string image = LayoutImage.Write(area.Root, LayoutImage.Megabytes("small", 1), what == "bytes" ? LayoutImage.Megabytes("big", 40) : LayoutImage.Files("many", 1000));
+
+        Outcome outcome = await area.RunAsync(ct, "pull", image);
+        Outcome verify = await area.RunAsync(ct, "cache", "verify", "--json");
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(outcome.ExitCode, Is.EqualTo(75), outcome.ToString());
+            Assert.That(outcome.Stderr, Does.Contain("gridwrap: site: ").And.Contain("step=make-room").And.Contain("errno=ENOSPC").And.Contain("pilot=1098"));
+            Assert.That(outcome.Stderr, Does.Contain(area.Cache).And.Contain("inodes free after everything that nobody uses was removed").And.Contain("--cache"));
+            Assert.That(Directory.GetFileSystemEntries(Path.Combine(area.Cache, "store-1/tmp")), Is.Empty);
+            Assert.That(verify.ExitCode, Is.Zero, verify.ToString());
+            Assert.That((int?)JObject.Parse(verify.Stdout)["layers"], Is.LessThanOrEqualTo(1));
+        }
+    }
+
+    [TestCase("size=24m", "bytes")]
+    [TestCase("size=64m,nr_inodes=1200", "inodes")]
+    public async Task What_nobody_uses_makes_room_for_a_second_try(string options, string what, CancellationToken ct)
+    {
+        Area area = SmallCache(options);
+        string[] images =
+        [
+            .. ((string[])["x", "y"]).Select(name => LayoutImage.Write(
+                Directory.CreateDirectory(Path.Combine(area.Root, name)).FullName, what == "bytes" ? LayoutImage.Megabytes(name, 15) : LayoutImage.Files(name, 800))),
+        ];
+
+        Outcome first = await area.RunAsync(ct, "pull", images[0]);
+        Outcome second = await area.RunAsync(ct, "pull", images[1]);
+        Outcome verify = await area.RunAsync(ct, "cache", "verify", "--json");
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(first.ExitCode, Is.Zero, first.ToString());
+            Assert.That(second.ExitCode, Is.Zero, second.ToString());
+            Assert.That(verify.ExitCode, Is.Zero, verify.ToString());
+            Assert.That((int?)JObject.Parse(verify.Stdout)["layers"], Is.EqualTo(1));
+            Assert.That(Directory.GetFileSystemEntries(Path.Combine(area.Cache, "store-1/tmp")), Is.Empty);
+        }
+    }
+
+    [TestCase("size=1m", "MB and")]
+    [TestCase("size=64m,nr_inodes=40", "inodes free")]
+    public async Task What_cannot_fit_is_refused_before_the_first_byte(string options, string figure, CancellationToken ct)
+    {
+        Area area = SmallCache(options);
+        int before = Testbed.AccessLog().Count(IsBlob);
+
+        Outcome outcome = await area.RunAsync(ct, "exec", $"docker://{Testbed.Repository}:gzip", "--", "true");
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(outcome.ExitCode, Is.EqualTo(75), outcome.ToString());
+            Assert.That(outcome.Stderr, Does.Contain("pilot=1098").And.Contain(figure).And.Contain(area.Cache));
+            Assert.That(Testbed.AccessLog().Count(IsBlob) - before, Is.LessThanOrEqualTo(1), "the configuration at most");
+        }
+    }
+
+    private static IEnumerable<TestCaseData> BadCaches()
+    {
+        static TestCaseData Case(string name, string errno, string text, Action<FullDiskTests, Area> spoil) => new TestCaseData(errno, text, spoil).SetName("Cache_" + name);
+        yield return Case("read_only_file_system", "EROFS", "read-only", (t, a) => t.Mount(a.Cache, "size=8m,ro"));
+        yield return Case("made_read_only_later", "EROFS", "read-only", (t, a) =>
+        {
+            t.Mount(a.Cache, "size=8m,mode=0700,uid=" + a.Uid);
+            foreach (string sub in (string[])["layers/sha256", "flat", "stacks", "cvmfs", "tmp", "locks"])
+            {
+                Directory.CreateDirectory(Path.Combine(a.Cache, "store-1", sub));
+            }
+
+            a.Own(a.Cache);
+            Tool.Run("/bin/mount", "-o", "remount,ro", a.Cache);
+        });
+        yield return Case("parent_not_writable", "EACCES", "may not write there", (_, a) =>
+        {
+            Directory.Delete(a.Cache);
+            a.Variables["GRIDWRAP_CACHE"] = "/usr/gridwrap-cache";
+        });
+        yield return Case("is_a_file", "ENOTDIR", "no directory", (_, a) =>
+        {
+            Directory.Delete(a.Cache);
+            a.Own(a.Write("cache", ""));
+        });
+        yield return Case("of_another_user", "", "belongs to uid 0", (_, a) => Tool.Run("/bin/chown", "0:0", a.Cache));
+        yield return Case("writable_by_all", "", "writable by nobody else", (_, a) => Tool.Run("/bin/chmod", "0777", a.Cache));
+        yield return Case("on_a_full_disk", "ENOSPC", "no space or no inodes", (t, a) =>
+        {
+            t.Mount(a.Cache, "size=1m,nr_inodes=2,mode=0700,uid=" + a.Uid);
+            File.WriteAllText(Path.Combine(a.Cache, "fill"), "");
+        });
+    }
+
+    [TestCaseSource(nameof(BadCaches))]
+    public async Task A_cache_that_cannot_be_used_is_named_with_the_reason(string errno, string text, Action<FullDiskTests, Area> spoil, CancellationToken ct)
+    {
+        Area area = new(12345);
+        Directory.Delete(Path.Combine(area.Root, "tmp"));
+        Directory.CreateDirectory(area.Temporary);
+        area.Own(area.Temporary);
+        spoil(this, area);
+        string cache = area.Variables.GetValueOrDefault("GRIDWRAP_CACHE", area.Cache);
+
+        foreach (string[] command in (string[][])[["exec", Testbed.ReadableTree, "--", "true"], ["exec", $"oci:{Testbed.Image}/layout:gzip", "--", "true"], ["pull", $"oci:{Testbed.Image}/layout:gzip"]])
+        {
+            Outcome outcome = await area.RunAsync(ct, command);
+            using (Assert.EnterMultipleScope())
+            {
+                Assert.That(outcome.ExitCode, Is.EqualTo(75), outcome.ToString());
+                Assert.That(outcome.Stderr, Does.Contain("gridwrap: site: the cache " + cache).And.Contain(text).And.Contain("step=prepare-cache").And.Contain("--cache"), outcome.ToString());
+                Assert.That(outcome.Stderr, errno.Length == 0 ? Does.Contain("pilot=1199") : Does.Contain("errno=" + errno), outcome.ToString());
+            }
+        }
+    }
+
+    private static bool IsBlob(string line) => line.Contains("GET /v2/", StringComparison.Ordinal) && line.Contains("/blobs/", StringComparison.Ordinal);
+
+    private Area SmallCache(string options)
+    {
+        Area area = NewArea();
+        Mount(area.Cache, $"{options},mode=0700,uid={area.Uid}");
+        return area;
+    }
+
+    private void Mount(string path, string options)
+    {
+        Tool.Run("/bin/mount", "-t", "tmpfs", "-o", options, "tmpfs", path);
+        _mounted.Add(path);
+    }
+}
