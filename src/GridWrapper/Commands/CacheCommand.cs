@@ -59,7 +59,7 @@ internal static class CacheCommand
                 new CacheDirectory(settings.CacheDirectory).Prepare();
             }
 
-            return Task.FromResult(run(new Call(settings, given, new CacheInventory(new CacheDirectory(settings.CacheDirectory)), ct)));
+            return Task.FromResult(run(new Call(settings, given, new CacheInventory(new CacheDirectory(settings.CacheDirectory), TimeProvider.System), ct)));
         });
         return command;
     }

@@ -4,8 +4,10 @@ using NLog;
 namespace GridWrapper.Layers;
 
 /// <summary>What lies in a cache, and how it is made smaller. Nothing that somebody uses is removed, and what is removed disappears by one rename.</summary>
-internal sealed class CacheInventory(CacheDirectory cache)
+internal sealed class CacheInventory(CacheDirectory cache, TimeProvider clock)
 {
+    private static readonly string[] LockedNames = ["layer-", "flat-", "config-"];
+    private static readonly TimeSpan FilePatience = TimeSpan.FromMinutes(1);
     private static readonly Logger Log = LogManager.GetCurrentClassLogger();
 
     /// <summary>Everything, in the order of last use, longest ago first.</summary>
@@ -109,13 +111,14 @@ internal sealed class CacheInventory(CacheDirectory cache)
         return true;
     }
 
-    /// <summary>Work in progress has a lock of its name; where that is free, its process is gone.</summary>
+    /// <summary>Work in progress has a lock of its name, or is leased; where that is free, its process is gone. A file without a lock is written in a moment and then renamed.</summary>
     private bool TryRemoveUnfinished(CacheItem item)
     {
-        bool locked = item.Name.StartsWith("layer-", StringComparison.Ordinal) || item.Name.StartsWith("flat-", StringComparison.Ordinal);
+        bool locked = LockedNames.Any(prefix => item.Name.StartsWith(prefix, StringComparison.Ordinal));
         using FileLock? own = locked ? FileLock.TryAcquire(cache.Lock(item.Name)) : null;
         using DirectoryLease? alone = locked ? null : DirectoryLease.TryOwn(item.Path);
-        if (own is null && alone is null)
+        bool left = !locked && File.Exists(item.Path) && clock.GetUtcNow() - item.LastUsed > FilePatience;
+        if (own is null && alone is null && !left)
         {
             return false;
         }
@@ -127,7 +130,9 @@ internal sealed class CacheInventory(CacheDirectory cache)
     private IEnumerable<CacheItem> Items(string folder, CacheItemKind kind)
     {
         string path = $"{cache.Store}/{folder}";
-        return Directory.Exists(path) ? Directory.EnumerateDirectories(path).Select(directory => Describe(directory, kind)) : [];
+        return !Directory.Exists(path) ? []
+            : kind == CacheItemKind.Unfinished ? Directory.EnumerateFileSystemEntries(path).Select(entry => Measured(entry, kind))
+            : Directory.EnumerateDirectories(path).Select(directory => Describe(directory, kind));
     }
 
     private static CacheItem Describe(string directory, CacheItemKind kind)

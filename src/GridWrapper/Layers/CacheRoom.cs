@@ -6,9 +6,9 @@ namespace GridWrapper.Layers;
 
 /// <summary>Room for layers: predicted before the first byte, made by removing what nobody uses, and made once more where the prediction was wrong.</summary>
 /// <param name="maxBytes">What all layers may take; null for no limit.</param>
-internal sealed class CacheRoom(CacheDirectory cache, long? maxBytes)
+internal sealed class CacheRoom(CacheDirectory cache, long? maxBytes, TimeProvider clock)
 {
-    private readonly CacheInventory _inventory = new(cache);
+    private readonly CacheInventory _inventory = new(cache, clock);
 
     /// <summary>Removes what was used longest ago where the missing layers would not fit.</summary>
     /// <exception cref="GridWrapperException">That does not help.</exception>

@@ -77,6 +77,11 @@ internal static class CacheRoots
         string there = root;
         while (!Directory.Exists(there) && Path.GetDirectoryName(there) is { Length: > 0 } parent)
         {
+            if (File.Exists(there))
+            {
+                return false;
+            }
+
             there = parent;
         }
 

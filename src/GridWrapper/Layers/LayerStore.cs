@@ -117,7 +117,7 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
     /// <summary>Where the disk runs full all the same, what nobody uses is removed and the rest is tried once more.</summary>
     private async Task BringAsync((Descriptor Blob, Digest DiffId)[] wanted, ConcurrentDictionary<Digest, StoredLayer> made, IBlobSource source, CancellationToken ct)
     {
-        var room = new CacheRoom(cache, MaxBytes);
+        var room = new CacheRoom(cache, MaxBytes, clock);
         (Descriptor Blob, Digest DiffId)[] missing = wanted;
         room.Make([.. missing.Select(layer => layer.Blob)], ct);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount, LeastWorkers, MostWorkers), CancellationToken = ct };

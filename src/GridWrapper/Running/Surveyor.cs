@@ -125,7 +125,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
     }
 
     /// <summary>Where the missing layers would not fit, the cache is looked through for what could be removed for them.</summary>
-    private static PlanInput WithRemovable(PlanInput input)
+    private PlanInput WithRemovable(PlanInput input)
     {
         SpaceFacts? space = input.Host.Space.FirstOrDefault(s => s.Purpose == "cache");
         if (space is null || !input.Image.Resolved.IsKnown(out ResolvedImage image) || !Directory.Exists(input.CacheDirectory))
@@ -139,7 +139,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
             return input;
         }
 
-        (long bytes, long entries) = new CacheInventory(new CacheDirectory(input.CacheDirectory)).Removable();
+        (long bytes, long entries) = new CacheInventory(new CacheDirectory(input.CacheDirectory), time).Removable();
         return input with { RemovableBytes = bytes, RemovableEntries = entries };
     }
 

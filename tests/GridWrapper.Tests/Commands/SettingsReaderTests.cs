@@ -49,6 +49,27 @@ public class SettingsReaderTests
         Read(Environment(("GRIDWRAP_CACHE", variable), ("PLACE", "/place")), Profile($"\"cache\": {{\"directory\": \"{profile}\"}}"), Given(GlobalOptions.Cache, option)).CacheDirectory,
         Is.EqualTo(expected));
 
+    [TestCase(Unset, Unset, Unset, "/tmp/own", "/sys/file|/elsewhere")]
+    [TestCase("/tmp/own", Unset, Unset, "/tmp/own", "/sys/file|/elsewhere")]
+    [TestCase("/option", "/environment", "/profile", "/option", "/sys/file|/tmp/own|/elsewhere")]
+    [TestCase(Unset, "/environment", "/profile", "/environment", "/sys/file|/tmp/own|/elsewhere")]
+    [TestCase(Unset, Unset, "/profile", "/profile", "/sys/file|/tmp/own|/elsewhere")]
+    public void Cache_roots(string option, string variable, string profile, string own, string shared)
+    {
+        string file = Path.GetTempFileName();
+        string place = Directory.CreateTempSubdirectory("roots").FullName;
+        string There(string path) => path.Replace("/sys/file", file + "/below", StringComparison.Ordinal).Replace("/tmp/own", place + "/own", StringComparison.Ordinal);
+        string directory = profile == Unset ? "null" : $"\"{profile}\"";
+        RunSettings settings = Read(
+            Environment(("GRIDWRAP_CACHE", variable), ("PLACE", place)),
+            Profile($"\"cacheRoots\": [\"{file}/below\", \"${{PLACE}}/own/\", \"/elsewhere\"], \"cache\": {{\"directory\": {directory}}}"),
+            Given(GlobalOptions.Cache, There(option)));
+        File.Delete(file);
+        Directory.Delete(place);
+
+        Assert.That((settings.CacheDirectory, string.Join('|', settings.SharedCaches)), Is.EqualTo((There(own), There(shared))));
+    }
+
     [TestCase("/scratch", "/scratch")]
     [TestCase(Unset, "/tmp")]
     public void Cache_by_default(string temporary, string parent) =>

@@ -33,7 +33,7 @@ internal sealed class CacheInventoryTests
     public async Task What_was_used_longest_ago_goes_first(CancellationToken ct)
     {
         (CacheDirectory cache, Digest[] layers) = await FillAsync(null, ct);
-        var inventory = new CacheInventory(cache);
+        var inventory = new CacheInventory(cache, TimeProvider.System);
         long all = inventory.List().Sum(item => item.DiskBytes);
 
         ImmutableArray<CacheItem> removed = inventory.Sweep(all - 1, ct);
@@ -52,7 +52,7 @@ internal sealed class CacheInventoryTests
     {
         var leases = new CacheLeases(TimeProvider.System);
         (CacheDirectory cache, Digest[] layers) = await FillAsync(leases, ct);
-        var inventory = new CacheInventory(cache);
+        var inventory = new CacheInventory(cache, TimeProvider.System);
 
         ImmutableArray<CacheItem> whileInUse = inventory.Sweep(0, ct);
         bool listed = inventory.List().All(item => item.InUse);
@@ -76,7 +76,7 @@ internal sealed class CacheInventoryTests
         Directory.CreateDirectory(cache.Temporary("layer-running") + "/tree");
         using FileLock running = await FileLock.AcquireAsync(cache.Lock("layer-running"), TimeSpan.FromSeconds(1), TimeProvider.System, ct);
 
-        new CacheInventory(cache).Sweep(long.MaxValue, ct);
+        new CacheInventory(cache, TimeProvider.System).Sweep(long.MaxValue, ct);
 
         Assert.That(Directory.GetDirectories(cache.Store + "/tmp").Select(Path.GetFileName), Is.EqualTo(new[] { "layer-running" }));
     }
@@ -140,6 +140,6 @@ internal sealed class CacheInventoryTests
     {
         (CacheDirectory cache, _) = await FillAsync(null, ct);
 
-        Assert.That(await SchemaCheck.FaultsAsync("docs/schemas/cache.schema.json", CacheCommand.Document(cache.Path, new CacheInventory(cache).List()).ToString()), Is.Empty);
+        Assert.That(await SchemaCheck.FaultsAsync("docs/schemas/cache.schema.json", CacheCommand.Document(cache.Path, new CacheInventory(cache, TimeProvider.System).List()).ToString()), Is.Empty);
     }
 }

@@ -26,7 +26,7 @@ internal sealed class CacheLayoutTests
         ours.Prepare();
 
         StoredLayer layer = await new LayerStore(ours, TimeProvider.System).EnsureAsync(blob, DiffId, blobs, ct);
-        ImmutableArray<CacheItem> removed = new CacheInventory(ours).Sweep(0, ct);
+        ImmutableArray<CacheItem> removed = new CacheInventory(ours, TimeProvider.System).Sweep(0, ct);
 
         using (Assert.EnterMultipleScope())
         {
@@ -57,10 +57,10 @@ internal sealed class CacheLayoutTests
         StoredLayer layer = await new LayerStore(cache, TimeProvider.System).EnsureAsync(blob, DiffId, blobs, ct);
         ImmutableArray<string> faults = new LayerVerifier(cache.LayerDirectory(DiffId)).Verify(ct);
         List<byte[]> under = GridWrapper.Linux.At.Names(open);
-        new CacheInventory(cache).Sweep(long.MaxValue, ct);
+        new CacheInventory(cache, TimeProvider.System).Sweep(long.MaxValue, ct);
         List<byte[]> still = GridWrapper.Linux.At.Names(open);
         user.Release();
-        new CacheInventory(cache).Sweep(long.MaxValue, ct);
+        new CacheInventory(cache, TimeProvider.System).Sweep(long.MaxValue, ct);
 
         using (Assert.EnterMultipleScope())
         {

@@ -46,7 +46,7 @@ internal sealed class CacheRoomTests
     {
         (CacheDirectory cache, Digest old) = await FilledAsync(ct);
 
-        new CacheRoom(cache, null).Make([Blob(1000)], ct);
+        new CacheRoom(cache, null, TimeProvider.System).Make([Blob(1000)], ct);
 
         Assert.That(LayerStore.Has(cache, old), Is.True);
     }
@@ -56,7 +56,7 @@ internal sealed class CacheRoomTests
     {
         (CacheDirectory cache, Digest old) = await FilledAsync(ct);
         GridWrapperException full = LayerFault.Storage("unpacking", cache.Path, new LinuxException("pwrite", "d/f", 28));
-        var room = new CacheRoom(cache, null);
+        var room = new CacheRoom(cache, null, TimeProvider.System);
 
         room.MakeAgain(full, [Blob(Petabyte)], last: false, ct);
         bool kept = LayerStore.Has(cache, old);
