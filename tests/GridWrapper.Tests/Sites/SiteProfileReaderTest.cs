@@ -107,10 +107,10 @@ public sealed class SiteProfileReaderTest
     [TestCase("""{ "name": "x", "limits": { "cgroup": "on" } }""", "1:38: limits.cgroup: \"on\" is not one of auto, move, off")]
     [TestCase("""{ "name": "x", "limits": { "fromJob": "sometimes" } }""", "1:39: limits.fromJob: \"sometimes\" is not one of standalone, always, never")]
     [TestCase("""{ "name": "x", "maxWallSeconds": 0 }""", "1:34: maxWallSeconds: expected a number from 1 to 31536000, found the number 0")]
-    [TestCase("""{ "name": "x", "cacheRoots": "/shared" }""", "1:39: cacheRoots: expected a list of texts, found the text \"/shared\"")]
-    [TestCase("""{ "name": "x", "cacheRoots": ["shared"] }""", "1:38: cacheRoots[0]: \"shared\" is a relative path: an absolute one, or one beginning with ${VAR}, is required")]
+    [TestCase("""{ "name": "x", "cacheRoots": "/shared" }""", "1:30: cacheRoots: expected a list of texts, found the text \"/shared\"")]
+    [TestCase("""{ "name": "x", "cacheRoots": ["shared"] }""", "1:31: cacheRoots[0]: \"shared\" is a relative path: an absolute one, or one beginning with ${VAR}, is required")]
     [TestCase("""{ "name": "x", "cacheRoots": ["/a", "/a"] }""", "1:30: cacheRoots: \"/a\" is listed twice")]
-    [TestCase("""{ "name": "x", "cacheRoots": ["/cvmfs/x"] }""", "1:40: cacheRoots[0]: \"/cvmfs/x\" lies on CVMFS, where no cache root can be: its image repositories are named under cvmfs.imageRepositories")]
+    [TestCase("""{ "name": "x", "cacheRoots": ["/cvmfs/x"] }""", "1:31: cacheRoots[0]: \"/cvmfs/x\" lies on CVMFS, where no cache root can be: its image repositories are named under cvmfs.imageRepositories")]
     [TestCase("""[]""", "1:1: expected one JSON object, { \"name\": … }")]
     public void A_fault_is_named_with_its_place(string text, string fault)
     {
