@@ -18,7 +18,7 @@ internal static class Program
         string name = Path.GetFileName(Environment.GetCommandLineArgs()[0]);
         try
         {
-            return await CommandLine.RunAsync(WordOrder.Normalise(name, [.. args]));
+            return Faces.Of(name, args) is { } face ? await face.RunAsync() : await CommandLine.RunAsync(WordOrder.Normalise(name, [.. args]));
         }
         catch (GridWrapperException e)
         {

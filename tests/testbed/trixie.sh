@@ -13,7 +13,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly recipe=2
 readonly packages=ca-certificates,containernetworking-plugins,e2fsprogs,fakeroot,fuse-overlayfs,fuse3,libseccomp2,libsqlite3-0,procps,squashfs-tools,squashfuse,uidmap
 # What was added later goes into a tree that is already there too: no new recipe for it.
-readonly peers=(bubblewrap podman crun conmon)
+readonly peers=(bubblewrap podman crun conmon htcondor slurm-wlm munge)
 readonly tree=$testbed_base/trixie
 readonly partial=$testbed_base/trixie.partial
 readonly log=$testbed_base/trixie.log

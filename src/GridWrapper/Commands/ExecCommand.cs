@@ -37,7 +37,7 @@ internal static class ExecCommand
     /// <summary>A command line that the quick reader understood.</summary>
     internal static Task<int> RunAsync(ExecWords words) => RunAsync(SettingsReader.Read(words.Options), words.Image, words.Command, CancellationToken.None);
 
-    private static async Task<int> RunAsync(RunSettings settings, string image, ImmutableArray<string> words, CancellationToken ct)
+    internal static async Task<int> RunAsync(RunSettings settings, string image, ImmutableArray<string> words, CancellationToken ct)
     {
         Composition? parts = null;
         using DeferredDisposal disposal = new(() => parts?.Dispose());
@@ -52,7 +52,7 @@ internal static class ExecCommand
         ImageOutcome outcome = await run.RunAsync(image, words, signals.Stop, signals.Cancelled);
         return outcome switch
         {
-            { Failure: { } failure } => ErrorReport.Print(failure),
+            { Failure: { } failure } => settings.AsApptainer is null ? ErrorReport.Print(failure) : ErrorReport.PrintFatal(failure),
             { Result: { } result } => Ended(result, words.IsEmpty ? "the image's own command" : Quoted.Text(words[0])),
             _ => throw new System.Diagnostics.UnreachableException(),
         };

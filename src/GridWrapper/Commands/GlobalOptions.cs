@@ -32,6 +32,8 @@ internal static class GlobalOptions
     internal static readonly OptionSpec PullJob = new("--pull-job", OptionKind.Flag, "ask the workload manager for one job and run it");
     internal static readonly OptionSpec Queue = new("--queue", OptionKind.Text, "PanDA queue to ask for and to report as", "NAME");
 
+    internal static readonly OptionSpec Format = new("--format", OptionKind.Text, "text, json, or classad: what HTCondor and glideinWMS advertise of a machine", "text|json|classad");
+
     /// <summary>Taken by every command.</summary>
     internal static readonly ImmutableArray<OptionSpec> Common = [Site, Cache, Json, LogLevel, Quiet];
 

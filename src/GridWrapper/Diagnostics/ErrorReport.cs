@@ -46,6 +46,14 @@ internal static class ErrorReport
         return failure.ExitCode;
     }
 
+    /// <summary>The same behind the line by which Apptainer's callers know a failure that is not the payload's.</summary>
+    /// <returns>The exit code of the failure.</returns>
+    internal static int PrintFatal(Failure failure)
+    {
+        Console.Error.WriteLine($"FATAL:   {OneLine(failure.Message)}");
+        return Print(failure);
+    }
+
     /// <summary>gridwrap: &lt;blame&gt;: &lt;message&gt; [step=… errno=… pilot=…], in one line however many faults the message lists.</summary>
     internal static string Line(Failure failure)
     {

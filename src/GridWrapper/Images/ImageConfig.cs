@@ -23,6 +23,9 @@ internal sealed record ImageConfig
 
     public ImmutableArray<string> Volumes { get; init; } = [];
 
+    /// <summary>By name.</summary>
+    public ImmutableSortedDictionary<string, string> Labels { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+
     /// <summary>Digests of the uncompressed layer tars, base layer first; as many as the manifest has layers.</summary>
     public ImmutableArray<Digest> DiffIds { get; init; } = [];
 }

@@ -58,9 +58,15 @@ internal static class ImageConfigReader
             User = Text(run, "User", faults),
             StopSignal = Text(run, "StopSignal", faults),
             Volumes = Object(run, "Volumes", faults) is { } volumes ? [.. volumes.Properties().Select(volume => volume.Name)] : [],
+            Labels = Labels(run),
             DiffIds = DiffIds(root, faults),
         };
     }
+
+    /// <summary>For people only: what is no text is no fault.</summary>
+    private static ImmutableSortedDictionary<string, string> Labels(JObject run) => run["Labels"] is JObject labels
+        ? labels.Properties().Where(l => l.Value.Type == JTokenType.String).ToImmutableSortedDictionary(l => l.Name, l => (string)l.Value!, StringComparer.Ordinal)
+        : ImmutableSortedDictionary<string, string>.Empty;
 
     private static ImmutableArray<Digest> DiffIds(JObject root, List<string> faults)
     {

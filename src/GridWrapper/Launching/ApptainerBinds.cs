@@ -35,7 +35,11 @@ internal static class ApptainerBinds
             yield return bind;
         }
 
-        yield return Bind(request.JobDirectory, request.JobDirectory);
+        if (!request.HideJobDirectory)
+        {
+            yield return Bind(request.JobDirectory, request.JobDirectory);
+        }
+
         if (request.DataDirectory is not null)
         {
             yield return Bind(request.JobDirectory, request.DataDirectory);

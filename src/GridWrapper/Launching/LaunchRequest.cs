@@ -54,6 +54,15 @@ internal sealed record LaunchRequest
     /// <summary>The payload gets a terminal of its own, which the caller's terminal stands behind.</summary>
     public bool Terminal { get; init; }
 
+    /// <summary>The job directory is not shown at its own path; binds may show it elsewhere.</summary>
+    public bool HideJobDirectory { get; init; }
+
+    /// <summary>Places inside that get an empty, writable directory of the run's own.</summary>
+    public ImmutableArray<string> EmptyDirectories { get; init; } = [];
+
+    /// <summary>The image's own command is run, and <see cref="Command"/> is its arguments. For Singularity's rules only.</summary>
+    public bool RunsImage { get; init; }
+
     public bool Writable { get; init; }
 
     public Isolation Isolation { get; init; } = new();

@@ -41,18 +41,18 @@ internal static class PayloadCommand
     /// <summary>`exec` with a command, `run` without one. An image without a runscript has what a conversion would have written into it.</summary>
     private static ImmutableArray<string> OfSingularity(LaunchRequest request)
     {
-        if (!request.Command.IsEmpty)
+        if (!request.Command.IsEmpty && !request.RunsImage)
         {
             return request.Command;
         }
 
         if (request.Rootfs.Inside is { HasRunscript: true })
         {
-            return [Runscript];
+            return [Runscript, .. request.Command];
         }
 
         ImageConfig? config = PersonalityRules.Config(request);
-        ImmutableArray<string> own = (config?.Entrypoint ?? []).AddRange(config?.Cmd ?? []);
+        ImmutableArray<string> own = (config?.Entrypoint ?? []).AddRange(request.Command.IsEmpty ? config?.Cmd ?? [] : request.Command);
         return own.IsEmpty && request.Rootfs.Inside is { HasShell: true } ? [Shell] : own;
     }
 }

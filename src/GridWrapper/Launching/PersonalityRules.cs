@@ -22,17 +22,31 @@ internal static class PersonalityRules
     /// <summary>Host paths that the image's Volumes stand on, private to the run. None where the root can be written to anyway, and none for Singularity, which does not know them.</summary>
     internal static ImmutableArray<BindMount> Volumes(LaunchRequest request)
     {
-        if (request.Writable || Config(request) is not { Volumes.IsEmpty: false } config || Effective(request) == Personality.Singularity)
+        bool wanted = !request.Writable && Config(request) is { Volumes.IsEmpty: false } && Effective(request) != Personality.Singularity;
+        if (!wanted && request.EmptyDirectories.IsEmpty)
         {
             return [];
         }
 
         ImmutableArray<BindMount>.Builder volumes = ImmutableArray.CreateBuilder<BindMount>();
+        foreach (string place in request.EmptyDirectories)
+        {
+            volumes.Add(Empty(request, volumes.Count, place));
+        }
+
+        return wanted ? OfImage(request, Config(request)!, volumes) : volumes.ToImmutable();
+    }
+
+    private static BindMount Empty(LaunchRequest request, int number, string place) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"{VolumesDirectory(request.ScratchDirectory)}/{number}"), place, ReadOnly: false, Optional: false);
+
+    private static ImmutableArray<BindMount> OfImage(LaunchRequest request, ImageConfig config, ImmutableArray<BindMount>.Builder volumes)
+    {
         foreach (string volume in config.Volumes)
         {
             if (VolumePlace(volume) is { } place)
             {
-                volumes.Add(new BindMount(string.Create(CultureInfo.InvariantCulture, $"{VolumesDirectory(request.ScratchDirectory)}/{volumes.Count}"), place, ReadOnly: false, Optional: false));
+                volumes.Add(Empty(request, volumes.Count, place));
             }
         }
 

@@ -77,7 +77,7 @@ internal static class RootlessOperations
             binds.Add(new(Bind, volume.Source, volume.Target));
         }
 
-        if (CanBeShown(request.JobDirectory))
+        if (!request.HideJobDirectory && CanBeShown(request.JobDirectory))
         {
             binds.Add(new(Bind, request.JobDirectory, request.JobDirectory));
         }

@@ -112,7 +112,7 @@ internal static class SingularityEnvironment
             yield return (prefix + "ENVIRONMENT", "/.singularity.d/env/91-environment.sh");
         }
 
-        yield return ("APPTAINER_COMMAND", request.Command.IsEmpty ? "run" : "exec");
+        yield return ("APPTAINER_COMMAND", request.Command.IsEmpty || request.RunsImage ? "run" : "exec");
     }
 
     private static bool IsDecided(string name, LaunchRequest request) => request.Environment.ContainsKey(name) && !request.Passed.Contains(name);

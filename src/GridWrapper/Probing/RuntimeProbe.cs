@@ -10,6 +10,9 @@ namespace GridWrapper.Probing;
 /// </summary>
 internal sealed class RuntimeProbe(IProbeChildren children, IReadOnlyDictionary<string, string> environment, MountInfo mounts)
 {
+    /// <summary>Stands in the version that this program tells by Apptainer's name: a copy of it is no runtime either.</summary>
+    internal const string FaceMark = "gridwrap";
+
     private static readonly Logger Log = LogManager.GetCurrentClassLogger();
 
     private static readonly string[] Names = ["apptainer", "singularity"];
@@ -92,6 +95,7 @@ internal sealed class RuntimeProbe(IProbeChildren children, IReadOnlyDictionary<
         string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         return words switch
         {
+            [.., var version] when version.Contains(FaceMark, StringComparison.Ordinal) => null,
             [var name, "version", var version] when name.StartsWith("apptainer", StringComparison.Ordinal) => ("apptainer", version),
             [var name, "version", var version] when name.StartsWith("singularity", StringComparison.Ordinal) => ("singularity", version),
             [{ Length: > 0 } version] when char.IsAsciiDigit(version[0]) && Path.GetFileName(path) == "singularity" => ("singularity", version),

@@ -21,6 +21,11 @@ internal sealed class ExecRun(Func<Composition> composition, RunSettings setting
             new CacheDirectory(settings.CacheDirectory).Claim();
             using ScratchDirectory own = ScratchDirectory.Create(settings.CacheDirectory);
             LaunchRequest request = Compose(assumed, DirectLaunch.Rootfs(assumed), words, own.Path);
+            if (!request.EmptyDirectories.IsEmpty)
+            {
+                VolumeDirectories.Prepare(request);
+            }
+
             if (direct.Try(assumed, request, Control(stop), ct) is { } done)
             {
                 return done;
@@ -59,6 +64,9 @@ internal sealed class ExecRun(Func<Composition> composition, RunSettings setting
         {
             Command = words,
             InitialDirectory = settings.InitialDirectory,
+            HideJobDirectory = settings.AsApptainer is { HideWorkDirectory: true },
+            EmptyDirectories = settings.AsApptainer?.EmptyDirectories ?? [],
+            RunsImage = settings.AsApptainer is { RunsImage: true },
             Terminal = Linux.Terminal.IsInteractive,
         };
 }

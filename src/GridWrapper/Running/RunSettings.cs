@@ -56,6 +56,9 @@ internal sealed record RunSettings
 
     public string? RegistryConfig { get; init; }
 
+    /// <summary>What only Apptainer's command line can ask for; null where gridwrap was called as itself.</summary>
+    public ApptainerView? AsApptainer { get; init; }
+
     public bool DryRun { get; init; }
 
     public bool Json { get; init; }

@@ -1,0 +1,129 @@
+using GridWrapper.Diagnostics;
+using GridWrapper.Images;
+using GridWrapper.Layers;
+using GridWrapper.Linux;
+using GridWrapper.Planning;
+using GridWrapper.Probing;
+using GridWrapper.Running;
+using GridWrapper.Strategies;
+
+namespace GridWrapper.Commands;
+
+/// <summary>
+/// `build --sandbox DIR IMAGE` and `pull FILE IMAGE`. Both bring the image into the node's cache; the first then copies the tree out of it, because a sandbox belongs to its
+/// maker, who may change it. Neither is needed to run an image.
+/// </summary>
+internal static class ApptainerBuild
+{
+    /// <returns>The exit code.</returns>
+    internal static async Task<int> BuildAsync(ApptainerWords words, RunSettings caller)
+    {
+        if (words.Rest is not [{ } target, { } image])
+        {
+            throw Bad("build needs TARGET and IMAGE");
+        }
+
+        if (!words.Has(ApptainerMeaning.Sandbox))
+        {
+            throw Bad("build makes a directory here (--sandbox); a SIF file is not made, because docker:// and the like run without one");
+        }
+
+        string directory = Path.GetFullPath(target, caller.WorkDirectory);
+        if (Path.Exists(directory) && !(words.Has(ApptainerMeaning.Force) || IsEmpty(directory)))
+        {
+            throw Bad($"{directory} is there already; --force replaces it");
+        }
+
+        (_, Rootfs rootfs) = await MaterialiseAsync(ApptainerFace.Reference(image, caller.WorkDirectory), RootfsForm.Tree, caller);
+        if (Path.Exists(directory))
+        {
+            TreeRemover.Remove(directory);
+        }
+
+        await CopyAsync(rootfs.LowerDirectories.Single(), directory);
+        return 0;
+    }
+
+    /// <returns>The exit code.</returns>
+    internal static async Task<int> PullAsync(ApptainerWords words, RunSettings caller)
+    {
+        (string? file, string image) = words.Rest switch
+        {
+            [{ } only] => (null, only),
+            [{ } name, { } second] => ((string?)name, second),
+            _ => throw Bad("pull needs IMAGE, and may name a file before it"),
+        };
+        file ??= words.Last(ApptainerMeaning.Name) ?? FileName(image);
+        string path = Path.GetFullPath(file, Path.GetFullPath(words.Last(ApptainerMeaning.Directory) ?? ".", caller.WorkDirectory));
+        if (Path.Exists(path) && !words.Has(ApptainerMeaning.Force))
+        {
+            throw Bad($"{path} is there already; --force replaces it");
+        }
+
+        (ImageFacts facts, _) = await MaterialiseAsync(ApptainerFace.Reference(image, caller.WorkDirectory), null, caller);
+        PulledImage.Write(path, Pinned(facts));
+        return 0;
+    }
+
+    /// <summary>Everything a caller finds out about an image without launching it.</summary>
+    /// <param name="reference">Of the image.</param>
+    /// <param name="form">Null: as the launcher of this node likes it.</param>
+    /// <param name="caller">The settings.</param>
+    private static async Task<(ImageFacts Image, Rootfs Rootfs)> MaterialiseAsync(string reference, RootfsForm? form, RunSettings caller)
+    {
+        using SignalForwarding signals = new();
+        using Composition parts = Composition.Create(caller);
+        Prepared prepared = await parts.Surveyor.PrepareAsync(ImageReferenceParser.Parse(reference, caller.WorkDirectory), everything: false, signals.Cancelled);
+        if (prepared.Plan.Chosen is not { } chosen)
+        {
+            throw new GridWrapperException(prepared.Input.Image.ResolveFailure ?? Planner.Explain(prepared.Plan, prepared.Input));
+        }
+
+        new CacheDirectory(caller.CacheDirectory).Prepare();
+        Rootfs rootfs = await parts.Progress.ShowAsync(
+            chosen.Cost.Bytes,
+            () => parts.Strategy(chosen.Strategy).MaterialiseAsync(prepared.Input, form ?? parts.Launcher(chosen.Launcher).FormOn(prepared.Input.Host), signals.Cancelled),
+            signals.Cancelled);
+        return (prepared.Input.Image, rootfs);
+    }
+
+    /// <summary>The image by the digest that its name had when it was pulled.</summary>
+    private static string Pinned(ImageFacts facts) => facts is { Reference: ImageReference.InRegistry named, Resolved: { } fact } && fact.IsKnown(out ResolvedImage resolved)
+        ? $"docker://{named.Host}/{named.Repository}@{resolved.Manifest.Digest}"
+        : facts.Reference.ToString()!;
+
+    /// <summary>NAME_TAG.sif, as Apptainer calls it.</summary>
+    private static string FileName(string image)
+    {
+        string last = image[(image.LastIndexOf('/') + 1)..].Split('@')[0];
+        return last.Contains(':', StringComparison.Ordinal) ? last.Replace(':', '_') + ".sif" : last + "_latest.sif";
+    }
+
+    private static bool IsEmpty(string directory) => Directory.Exists(directory) && Directory.GetFileSystemEntries(directory).Length == 0;
+
+    /// <summary>Names are bytes, holes are holes, and where the file system can share blocks it does: cp knows all that.</summary>
+    private static async Task CopyAsync(string tree, string target)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+        ChildProcess child = ChildProcess.Start(new ChildSpec
+        {
+            Program = "/bin/cp",
+            Argv = ["cp", "-R", "-P", "-p", "--reflink=auto", tree, target],
+            Environment = ["PATH=/usr/bin:/bin", "LC_ALL=C"],
+        });
+        ChildExit exit = await child.Exit;
+        if (exit.Code != 0)
+        {
+            throw new GridWrapperException(new Failure
+            {
+                Blame = Blame.Site,
+                Phase = Phase.Materialise,
+                Step = "copy-sandbox",
+                PilotErrorCode = PilotError.NoLocalSpace,
+                Message = $"the tree {tree} could not be copied to {target}: cp ended with {exit.Code}; its own words stand above",
+            });
+        }
+    }
+
+    private static GridWrapperException Bad(string message) => GridWrapperException.BadInput("command-line", $"the command line is wrong: {message}");
+}
