@@ -15,7 +15,7 @@ internal static class Program
             return Probing.ProbeMain.Run(args);
         }
 
-        string name = Path.GetFileName(Environment.GetCommandLineArgs()[0]);
+        string name = CalledAs.Name;
         try
         {
             return Faces.Of(name, args) is { } face ? await face.RunAsync() : await CommandLine.RunAsync(WordOrder.Normalise(name, [.. args]));

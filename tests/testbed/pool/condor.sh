@@ -71,12 +71,12 @@ free_port() {
     printf '%s\n' "$port"
 }
 
+# running DIR: prints the master's pid while it lives.
 running() {
-    local pid words
+    local pid
     [[ -s $1/pid ]] || return 1
     pid=$(<"$1/pid")
-    mapfile -d '' words 2>/dev/null <"/proc/$pid/cmdline" || return 1
-    [[ ${words[*]} == *condor_master* || ${words[*]} == *in-trixie.sh*condor_master* ]] || return 1
+    [[ -d /proc/$pid && $(ps -o sid= -p "$pid" 2>/dev/null) -eq $pid ]] || return 1
     printf '%s\n' "$pid"
 }
 
@@ -115,7 +115,7 @@ stop() {
         kill -QUIT "$pid"
         while running "$dir" >/dev/null && ((SECONDS < deadline)); do sleep 0.2; done
         if running "$dir" >/dev/null; then
-            kill -KILL "$pid"
+            kill -KILL -- "-$pid"
             note "the master of $dir had to be killed"
         fi
     fi
