@@ -1,5 +1,5 @@
 #!/bin/bash
-# trixie.sh: makes a Debian 13 tree with Apptainer, podman and bubblewrap in ${GRIDWRAP_TESTBED:-/var/tmp/gridwrap-testbed}/trixie (root, amd64).
+# trixie.sh: makes a Debian 13 tree with Apptainer, podman, bubblewrap, HTCondor and Slurm in ${GRIDWRAP_TESTBED:-/var/tmp/gridwrap-testbed}/trixie (root, amd64).
 # A complete tree is used again; an interrupted build starts afresh; two calls at once wait for each other.
 # The mirror is the one apt uses, or GRIDWRAP_TESTBED_MIRROR. Apptainer comes from sid (the only suite that has it),
 # its dependencies from trixie. Commands are run in the tree by in-trixie.sh.

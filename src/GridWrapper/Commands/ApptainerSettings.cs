@@ -6,7 +6,7 @@ namespace GridWrapper.Commands;
 
 /// <summary>
 /// What Apptainer's options mean as settings of a launch: which places of the host are shown without being asked for, whose home, where it starts, and which variables
-/// enter. The site profile's binds stand for those of apptainer.conf. The decision record is docs/decisions/0013. Pure.
+/// enter. The site profile's binds stand for those of apptainer.conf. The reasons are in docs/decisions (faces). Pure.
 /// </summary>
 internal sealed class ApptainerSettings(ApptainerWords words, RunSettings caller)
 {

@@ -1,6 +1,5 @@
 using GridWrapper.Commands;
 using GridWrapper.Diagnostics;
-using GridWrapper.Launching;
 using GridWrapper.Running;
 using GridWrapper.Sites;
 

@@ -6,6 +6,7 @@
 #   exit        the exit code of an array task that exits with 7
 #   cancelled   seconds from scancel to the end of all its processes, and how many are left
 #   timelimit   state and exit code of a task past its limit, the payload's last words
+#   timeout     the same of a task that takes no notice of TERM at its limit
 #   left        entries of the cache's scratch directory
 # HOOKS is the pilot-hooks directory, GRIDWRAP the executable; both readable by uid 12345 in the tree. Root, as slurm.sh.
 set -euo pipefail
@@ -71,17 +72,26 @@ cancelled() {
 timelimit() {
     local job
     job=$(submit --array=0 --time=0:1 --signal=TERM@58 -- /bin/sh -c "trap 'echo told; exit 9' TERM; echo began; sleep 4815.9 & wait")
-    wait_for "$job" 150
+    wait_for "$job"
     printf 'timelimit %s %s %s\n' "$(field "$job" JobState)" "$(field "$job" ExitCode)" "$(tr '\n' ' ' <"$pool/work/job.$job.0.out")"
-    printf 'left %d %d\n' "$(find "$pool/cache/scratch" -mindepth 1 2>/dev/null | wc -l)" "$(processes '4815.9')"
+}
+
+# late JOB: what became of the task that was sent first.
+late() {
+    wait_for "$1" 150
+    printf 'timeout %s %s %s\n' "$(field "$1" JobState)" "$(field "$1" ExitCode)" "$(head -n 1 "$pool/work/job.$1.0.out")"
+    printf 'left %d %d\n' "$(find "$pool/cache/scratch" -mindepth 1 2>/dev/null | wc -l)" "$(processes '4815.9|4816.1')"
 }
 
 main() {
     [[ $# -ge 5 ]] || fail "usage: slurm-jobs.sh POOL HOOKS GRIDWRAP IMAGE ACCESS-LOG [COUNT]"
     pool=$(realpath -- "$1") template=$2/slurm/gridwrap-array.sbatch gridwrap=$3 image=$4 log=$5 count=${6:-50}
+    local deaf
+    deaf=$(submit --array=0 --time=1 --signal=0 -- /bin/sh -c "trap '' TERM; echo began; sleep 4816.1; sleep 4816.1")
     array
     cancelled
     timelimit
+    late "$deaf"
 }
 
 main "$@"
