@@ -8,6 +8,7 @@
  * is killed, then the inner one, then all; without one the outer one has the inner one kill what it can see.
  */
 #define _GNU_SOURCE
+#include "fuse.h"
 #include "init.h"
 
 #include <errno.h>
@@ -168,18 +169,20 @@ static void write_maps(void)
 static int enter_namespaces(void)
 {
     const int needed = CLONE_NEWUSER | CLONE_NEWNS, extra = CLONE_NEWIPC | CLONE_NEWUTS;
-    int pid_kind = plan.flags & PLAN_PID_NAMESPACE ? CLONE_NEWPID : 0, error = 0;
-    if (unshare(needed | extra | pid_kind)) {
+    int pid_kind = plan.flags & PLAN_PID_NAMESPACE ? CLONE_NEWPID : 0, apart = fuse_is_planned(), error = 0;
+    if (unshare(needed | extra | (apart ? 0 : pid_kind))) {
         if (unshare(needed))
             give_up(STEP_NAMESPACES, errno);
         unshare(CLONE_NEWIPC);
         unshare(CLONE_NEWUTS);
-        if (pid_kind && unshare(CLONE_NEWPID))
-            error = errno;
-        if (error && !(plan.flags & PLAN_PROBE))
-            give_up(STEP_NAMESPACES, error);
+        apart = 1;
     }
     write_maps();
+    fuse_start();
+    if (apart && pid_kind && unshare(CLONE_NEWPID))
+        error = errno;
+    if (error && !(plan.flags & PLAN_PROBE))
+        give_up(STEP_NAMESPACES, error);
     return error;
 }
 
@@ -208,8 +211,10 @@ static _Noreturn void relay(pid_t child, const sigset_t *all)
         struct timespec wait = { patience ? 0 : 3600, 100000000 };
         int status, sig = sigtimedwait(all, &info, &wait);
         if (sig == SIGCHLD) {
-            if (waitpid(child, &status, WNOHANG) == child)
+            if (waitpid(child, &status, WNOHANG) == child) {
+                fuse_end();
                 _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+            }
         } else if (sig > 0 && info.si_code <= 0) {
             kill(child, sig);
         }

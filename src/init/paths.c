@@ -229,3 +229,18 @@ int file_entry(const char *path)
     close_quietly(parent);
     return fd;
 }
+
+int entry_status(const char *path, struct stat *st)
+{
+    char head[MAX_PATH], name[256];
+    size_t length = split(path, name, sizeof name);
+    if (length >= sizeof head || name[0] == '\0')
+        return ENAMETOOLONG;
+    snprintf(head, sizeof head, "%.*s", (int)length, path);
+    int parent = resolve(head);
+    if (parent < 0)
+        return fail();
+    int error = fstatat(parent, name, st, AT_SYMLINK_NOFOLLOW) ? fail() : 0;
+    close(parent);
+    return error;
+}

@@ -17,4 +17,9 @@ int directory(const char *path);
 /* A file to be mounted on: the entry itself, even if it is a symbolic link. Made if missing where that is possible. */
 int file_entry(const char *path);
 
+struct stat;
+
+/* What a path is, without following a link at its end. 0 or errno. */
+int entry_status(const char *path, struct stat *st);
+
 #endif

@@ -116,6 +116,7 @@ static int check_operation(const struct op *op)
         break;
     case OP_LAYER:
     case OP_UNDERLAY:
+    case OP_FUSE_OVERLAY:
         source = 1;
         break;
     case OP_OVERLAY:
@@ -129,6 +130,7 @@ static int check_operation(const struct op *op)
         break;
     case OP_WRITE:
     case OP_IDENTITY:
+    case OP_EXPECT:
         target = data = 1;
         break;
     default:

@@ -52,7 +52,9 @@ enum op_kind {
     OP_OVERLAY_TEST, /* probe: an overlay of two directories, a file written, renamed and removed; data = extra mount options */
     OP_UNDERLAY,     /* without overlay: host directory source is the root, read-only; OP_SCAFFOLD then adds to it what it lacks */
     OP_MASK,         /* target, a file or directory of the kernel's, is replaced by an empty one */
-    OP_LAST = OP_MASK,
+    OP_FUSE_OVERLAY, /* assemble the layers on the new root by host program source (fuse-overlayfs), where the kernel's overlay cannot */
+    OP_EXPECT,       /* the new root shows at target what data says: "gone", "directory", "size=N" (a file), "write", "copy-up" */
+    OP_LAST = OP_EXPECT,
 };
 
 enum op_flags {

@@ -3,11 +3,13 @@
  * Host paths are opened as descriptors before any root changes (setup_open_sources). Targets are resolved inside the new root, so that a symbolic link in
  * an image cannot lead out of it (paths.c); what is mounted on is a descriptor, never a path that could change its meaning (mounts.c).
  * Between OP_BASE and OP_ENTER the root is a tmpfs holding: /old (the host), /root (the new root), /bottom (scaffold), /l (layers N and opened directories uN of
- * an underlay), /up (upper and work directory), /files (written files), /empty.
+ * an underlay), /f (layers again, for fuse-overlayfs), /up (upper and work directory), /files (written files), /empty.
  */
 #define _GNU_SOURCE
 #include "setup.h"
+#include "expect.h"
 #include "files.h"
+#include "fuse.h"
 #include "mounts.h"
 #include "paths.h"
 
@@ -304,6 +306,10 @@ int setup_execute(const struct op *op)
         return do_overlay(op);
     case OP_UNDERLAY:
         return do_underlay(op);
+    case OP_FUSE_OVERLAY:
+        return fuse_overlay(op);
+    case OP_EXPECT:
+        return expect(op);
     case OP_MASK:
         return do_mask(op);
     case OP_BIND:

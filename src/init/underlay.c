@@ -32,14 +32,15 @@ int start_underlay(int image)
     return error;
 }
 
-static int show_link(int from, int to, const char *name)
+static int show_link(int from, int to, const char *name, const struct stat *st)
 {
+    const struct timespec times[2] = { st->st_atim, st->st_mtim };
     char text[4096];
     ssize_t n = readlinkat(from, name, text, sizeof text - 1);
     if (n < 0)
         return fail();
     text[n] = '\0';
-    return symlinkat(text, to, name) ? fail() : 0;
+    return symlinkat(text, to, name) || utimensat(to, name, times, AT_SYMLINK_NOFOLLOW) ? fail() : 0;
 }
 
 /* One entry of a directory in its tmpfs: links are made again, everything else is bound. */
@@ -49,7 +50,7 @@ static int show_entry(int from, int to, const char *name)
     if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW))
         return fail();
     if (S_ISLNK(st.st_mode))
-        return show_link(from, to, name);
+        return show_link(from, to, name, &st);
     int made = S_ISDIR(st.st_mode) ? mkdirat(to, name, 0755) : openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (made < 0)
         return fail();

@@ -16,7 +16,7 @@ build_packages=(gcc musl-tools)
 fuzz_packages=("${build_packages[@]}" clang-14 libclang-rt-14-dev valgrind)
 test_packages=(
     "${build_packages[@]}" busybox-static curl debootstrap debian-archive-keyring docker-registry
-    cpio fuse3 hyperfine procps qemu-system-x86 skopeo squashfs-tools squashfuse strace uidmap umoci xz-utils zstd
+    cpio fuse-overlayfs fuse3 hyperfine procps qemu-system-x86 skopeo squashfs-tools squashfuse strace uidmap umoci xz-utils zstd
 )
 
 installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }

@@ -50,6 +50,14 @@ internal static class LaunchOperations
     /// <summary>A file or directory of the kernel's is replaced by an empty one, where it exists.</summary>
     internal const string Mask = "mask";
 
+    /// <summary>The layers together by a host program, fuse-overlayfs, where the kernel's overlay cannot.</summary>
+    internal const string FuseOverlay = "fuse-overlay";
+
+    /// <summary>
+    /// The root is tested: option "gone", "directory", "size=N" (a file that can be read, unless it is closed to the user), "write" (something can be made in it), "copy-up" (a file of a layer can be changed).
+    /// </summary>
+    internal const string Expect = "expect";
+
     /// <summary>Probe only: an overlay with a file written, renamed and removed.</summary>
     internal const string OverlayTest = "overlay-test";
 
@@ -82,6 +90,8 @@ internal static class LaunchOperations
         OverlayTest => (15, OperationContent.Nothing),
         Underlay => (16, OperationContent.Path),
         Mask => (17, OperationContent.Nothing),
+        FuseOverlay => (18, OperationContent.Path),
+        Expect => (19, OperationContent.Nothing),
         _ => throw new ArgumentOutOfRangeException(nameof(op), op, "no such launch operation"),
     };
 

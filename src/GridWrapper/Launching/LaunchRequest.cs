@@ -1,4 +1,5 @@
 using GridWrapper.Planning;
+using GridWrapper.Probing;
 using GridWrapper.Strategies;
 
 namespace GridWrapper.Launching;
@@ -64,6 +65,9 @@ internal sealed record LaunchRequest
     public bool RunsImage { get; init; }
 
     public bool Writable { get; init; }
+
+    /// <summary>What the root must show, for its self-test.</summary>
+    public ImmutableArray<RootExpectation> Expectations { get; init; } = [];
 
     public Isolation Isolation { get; init; } = new();
 }

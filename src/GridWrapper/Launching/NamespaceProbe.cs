@@ -30,6 +30,19 @@ internal static class NamespaceProbe
     /// <param name="ct">Cancels the wait.</param>
     internal static async Task<Fact<NamespaceFacts>> ProbeAsync(string helperDirectory, TimeSpan deadline, CancellationToken ct)
     {
+        Fact<ImmutableArray<InitReport>> told = await TryAsync([.. Steps], helperDirectory, deadline, ct);
+        if (!told.IsKnown(out ImmutableArray<InitReport> reports))
+        {
+            return new Fact<NamespaceFacts>.Unknown(told.Why);
+        }
+
+        NamespaceFacts facts = Judge(reports);
+        return new Fact<NamespaceFacts>.Known(facts.StacksLayers || !facts.UserNamespace.Works ? facts : await FuseOverlayProbe.AddAsync(facts, helperDirectory, deadline, ct));
+    }
+
+    /// <summary>Does the steps in a throw-away child, each whatever became of those before.</summary>
+    internal static async Task<Fact<ImmutableArray<InitReport>>> TryAsync(ImmutableArray<LaunchOperation> steps, string helperDirectory, TimeSpan deadline, CancellationToken ct)
+    {
         LaunchSpec spec = new()
         {
             Launcher = "rootless",
@@ -38,13 +51,13 @@ internal static class NamespaceProbe
             WorkingDirectory = "/",
             UidMap = [string.Create(CultureInfo.InvariantCulture, $"{Libc.GetUid()} {Libc.GetUid()} 1")],
             GidMap = [string.Create(CultureInfo.InvariantCulture, $"{Libc.GetGid()} {Libc.GetGid()} 1")],
-            Operations = [.. Steps],
+            Operations = steps,
         };
         byte[] plan = PlanEncoder.Encode(spec, PlanEncoder.Mode.Probe | PlanEncoder.Mode.PidNamespace, new PlanCaller(Environment.ProcessId, TimeSpan.Zero, 0));
         return await Task.Factory.StartNew(() => Try(plan, helperDirectory, deadline, ct), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
-    private static Fact<NamespaceFacts> Try(byte[] plan, string helperDirectory, TimeSpan deadline, CancellationToken ct)
+    private static Fact<ImmutableArray<InitReport>> Try(byte[] plan, string helperDirectory, TimeSpan deadline, CancellationToken ct)
     {
         try
         {
@@ -62,12 +75,12 @@ internal static class NamespaceProbe
             _ = init.End(TimeSpan.FromSeconds(1));
             ct.ThrowIfCancellationRequested();
             return answered
-                ? new Fact<NamespaceFacts>.Known(Judge(reports))
-                : new Fact<NamespaceFacts>.Unknown(string.Create(CultureInfo.InvariantCulture, $"no answer within {deadline.TotalSeconds:0} s"));
+                ? new Fact<ImmutableArray<InitReport>>.Known([.. reports])
+                : new Fact<ImmutableArray<InitReport>>.Unknown(string.Create(CultureInfo.InvariantCulture, $"no answer within {deadline.TotalSeconds:0} s"));
         }
         catch (LinuxException e)
         {
-            return new Fact<NamespaceFacts>.Unknown($"the probe could not be started: {e.Message}");
+            return new Fact<ImmutableArray<InitReport>>.Unknown($"the probe could not be started: {e.Message}");
         }
     }
 
@@ -101,5 +114,5 @@ internal static class NamespaceProbe
         };
     }
 
-    private static StepResult Failed(string step, int errno) => new(false, Errno.Name(errno), $"{step}: {Errno.Name(errno)}");
+    internal static StepResult Failed(string step, int errno) => new(false, Errno.Name(errno), $"{step}: {Errno.Name(errno)}");
 }

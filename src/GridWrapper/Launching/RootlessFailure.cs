@@ -38,7 +38,8 @@ internal static class RootlessFailure
             LaunchOperations.Bind or LaunchOperations.Scaffold when report.Errno == Errno.ENOENT && operation.Source is not null => Site(
                 step, errno, PilotError.ContainerBindFailure, $"{operation.Source} does not exist on this node, or {operation.Target} cannot be made in the image: it cannot be shown"),
             LaunchOperations.Bind => Site(step, errno, PilotError.ContainerBindFailure, $"showing{subject} failed with {errno}"),
-            LaunchOperations.Layer or LaunchOperations.Overlay or LaunchOperations.Underlay => Site(
+            LaunchOperations.Expect => Site(step, errno, PilotError.ContainerImageMountFailure, $"the root filesystem was put together, but is not the image: {Shown(operation, errno)}"),
+            LaunchOperations.Layer or LaunchOperations.Overlay or LaunchOperations.Underlay or LaunchOperations.FuseOverlay => Site(
                 step, errno, PilotError.ContainerImageMountFailure, $"the root filesystem could not be put together: {step}{subject} failed with {errno}"),
             null when step == "join-cgroup" => Site(step, errno, PilotError.ContainerGeneralFailure, $"the cgroup {spec.CgroupDirectory} cannot be joined: {errno}"),
             null when step == "set-limits" => Site(step, errno, PilotError.ContainerGeneralFailure, $"a resource limit cannot be set: {errno}. It is above the hard limit that gridwrap was started with"),
@@ -49,6 +50,15 @@ internal static class RootlessFailure
             _ => Site(step, errno, PilotError.ContainerGeneralFailure, $"{step}{subject} failed with {errno}"),
         };
     }
+
+    private static string Shown(LaunchOperation operation, string errno) => (operation.Options, errno) switch
+    {
+        ("gone", "EEXIST") => $"{operation.Target}, which a layer removes, is there",
+        ("write", _) => $"nothing can be made in {operation.Target} ({errno}), although the root was asked to be writable",
+        ("copy-up", _) => $"the file {operation.Target} of a layer cannot be changed ({errno}), although the root was asked to be writable",
+        (_, "EUCLEAN") => $"{operation.Target} is another thing than the layers hold there ({operation.Options})",
+        _ => $"{operation.Target} ({operation.Options}): {errno}",
+    };
 
     internal static Failure NeedsOverlay(int layers, Probing.StepResult overlay) => Site(
         LaunchOperations.Overlay,

@@ -33,17 +33,35 @@ internal static class RootlessJudge
             return null;
         }
 
+        if (facts.FuseOverlay.Works)
+        {
+            return null;
+        }
+
         return writable
-            ? Fault(facts.Overlay, "a writable root needs overlay in a user namespace, which does", "it needs Linux 5.11, or EL 8.5; without --writable the image runs here")
+            ? Fault(facts.Overlay, "a writable root needs overlay in a user namespace, which does", $"it needs Linux 5.11, or EL 8.5, or fuse-overlayfs ({facts.FuseOverlay.Detail}); without --writable the image runs here")
             : Fault(facts.Underlay, $"overlay in a user namespace does not work here ({facts.Overlay.Detail}), and putting the root together from binds does", "it needs Linux 5.11, or EL 8.5, or mount(2)");
     }
 
     /// <summary>What a payload may notice of the node's shortcomings.</summary>
     private static string? Note(NamespaceFacts facts)
     {
-        string? root = facts.Overlay.Works ? null : $"no overlay in user namespaces ({facts.Overlay.Detail}), so the root is put together from binds";
+        string? root = Root(facts);
         string? proc = facts.FreshProc.Works ? null : $"no fresh /proc ({facts.FreshProc.Detail}), so the payload sees the node's processes";
         return (root, proc) is (not null, not null) ? $"{root}; {proc}" : root ?? proc;
+    }
+
+    /// <summary>The rung below the kernel's overlay that the root stands on.</summary>
+    private static string? Root(NamespaceFacts facts)
+    {
+        StepResult fault = facts.Overlay.Works ? facts.OverlayUserXattr : facts.Overlay;
+        return (facts.StacksLayers, facts.FuseOverlay.Works, facts.Overlay.Works) switch
+        {
+            (true, _, _) => null,
+            (_, true, _) => $"no overlay in user namespaces ({fault.Detail}), so layers are put together by fuse-overlayfs",
+            (_, _, true) => $"no overlay of layers in user namespaces ({fault.Detail}; fuse-overlayfs: {facts.FuseOverlay.Detail}), so layers are flattened",
+            _ => $"no overlay in user namespaces ({fault.Detail}), so the root is put together from binds",
+        };
     }
 
     private static Verdict.Refused? Fault(StepResult step, string what, string advice) =>

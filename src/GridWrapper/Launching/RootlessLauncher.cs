@@ -18,9 +18,11 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
 
     public string Name => "rootless";
 
-    /// <summary>Layers need an overlay that honours their removals; without one there is room for one directory.</summary>
+    /// <summary>Layers need an overlay that honours their removals, the kernel's or fuse-overlayfs; without one there is room for one directory.</summary>
     public RootfsForm FormOn(HostFacts host) =>
-        host.Namespaces.IsKnown(out NamespaceFacts facts) && !(facts.Overlay.Works && facts.OverlayUserXattr.Works) ? RootfsForm.Tree : RootfsForm.Stack;
+        !host.Namespaces.IsKnown(out NamespaceFacts facts) || facts.StacksLayers ? RootfsForm.Stack
+        : facts.FuseOverlay.Works ? RootfsForm.FuseStack
+        : RootfsForm.Tree;
 
     public bool TakesOptionalBinds => true;
 

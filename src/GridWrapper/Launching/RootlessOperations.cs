@@ -49,14 +49,37 @@ internal static class RootlessOperations
 
     private static IEnumerable<LaunchOperation> Root(LaunchRequest request, ImmutableArray<LaunchOperation> scaffolds)
     {
-        if (!request.Plan.Host.Namespaces.IsKnown(out Probing.NamespaceFacts facts) || facts.Overlay.Works)
+        if (!request.Plan.Host.Namespaces.IsKnown(out Probing.NamespaceFacts facts) || (facts.Overlay.Works && (facts.OverlayUserXattr.Works || !request.Rootfs.UserXattr)))
         {
-            return [.. scaffolds, .. request.Rootfs.LowerDirectories.Select(d => new LaunchOperation(Layer, d, null)), new(Overlay, null, null, string.Join(',', OverlayOptions(request)))];
+            return [.. scaffolds, .. Layers(request), new(Overlay, null, null, string.Join(',', OverlayOptions(request))), .. Expected(request)];
         }
 
-        return request.Rootfs.LowerDirectories is [var only]
-            ? [new(Underlay, only, null), .. scaffolds]
+        bool single = request.Rootfs.LowerDirectories.Length == 1;
+        if (facts.FuseOverlay.Works && (!single || request.Writable))
+        {
+            return [.. scaffolds, .. Layers(request), new(FuseOverlay, facts.FuseOverlayProgram, null), .. Expected(request)];
+        }
+
+        return single
+            ? [new(Underlay, request.Rootfs.LowerDirectories[0], null), .. scaffolds]
             : throw new GridWrapperException(RootlessFailure.NeedsOverlay(request.Rootfs.LowerDirectories.Length, facts.Overlay));
+    }
+
+    private static IEnumerable<LaunchOperation> Layers(LaunchRequest request)
+    {
+        foreach (string directory in request.Rootfs.LowerDirectories)
+        {
+            yield return new LaunchOperation(Layer, directory, null);
+        }
+    }
+
+    /// <summary>The self-test of the root, before anything is mounted in it. What was found out about the layers is all that is tested: nothing on the short way of `exec`.</summary>
+    private static IEnumerable<LaunchOperation> Expected(LaunchRequest request)
+    {
+        foreach (Probing.RootExpectation expectation in request.Expectations)
+        {
+            yield return new LaunchOperation(Expect, null, expectation.Path, expectation.Text);
+        }
     }
 
     /// <summary>Parents before children; of two on the same place the later one wins.</summary>

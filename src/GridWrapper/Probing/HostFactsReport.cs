@@ -209,6 +209,6 @@ internal static class HostFactsReport
     private static (string Step, StepResult Result)[] Steps(NamespaceFacts facts) =>
     [
         ("userNamespace", facts.UserNamespace), ("bind", facts.Bind), ("overlay", facts.Overlay),
-        ("overlayUserXattr", facts.OverlayUserXattr), ("underlay", facts.Underlay), ("freshProc", facts.FreshProc), ("pivot", facts.Pivot),
+        ("overlayUserXattr", facts.OverlayUserXattr), ("fuseOverlay", facts.FuseOverlay), ("underlay", facts.Underlay), ("freshProc", facts.FreshProc), ("pivot", facts.Pivot),
     ];
 }

@@ -15,6 +15,12 @@ internal sealed record NamespaceFacts
     /// <summary>Overlay accepts `userxattr` (whiteouts by user.overlay.* work).</summary>
     public required StepResult OverlayUserXattr { get; init; }
 
+    /// <summary>The same overlay by fuse-overlayfs, a program of the node's; looked for only where the kernel's does not work.</summary>
+    public StepResult FuseOverlay { get; init; } = NotTried;
+
+    /// <summary>Path of that program, null where it was not looked for or not found.</summary>
+    public string? FuseOverlayProgram { get; init; }
+
     /// <summary>A root put together from binds, with a directory of it opened for a missing mount point: what is done without overlay.</summary>
     public StepResult Underlay { get; init; } = StepResult.Ok;
 
@@ -23,6 +29,11 @@ internal sealed record NamespaceFacts
 
     /// <summary>pivot_root into the new tree.</summary>
     public required StepResult Pivot { get; init; }
+
+    internal static StepResult NotTried { get; } = new(false, null, "not tried: the kernel's overlay works");
+
+    /// <summary>The kernel stacks layers with their removals.</summary>
+    public bool StacksLayers => Overlay.Works && OverlayUserXattr.Works;
 
     public bool RootlessPossible => UserNamespace.Works && Bind.Works && (Overlay.Works || Underlay.Works) && Pivot.Works;
 }

@@ -47,7 +47,7 @@ internal sealed class CvmfsLayersStrategy(RegistryClientFactory clients, IProbeC
     {
         CvmfsLayers facts = Facts(input);
         ImmutableArray<HybridPart> parts = HybridParts.Choose(facts, input.Image.CachedLayers);
-        return new HybridAssembly(Context(input, null)).Predict(facts, parts) with { Strategy = Name };
+        return new HybridAssembly(Context(input, null, form)).Predict(facts, parts) with { Strategy = Name };
     }
 
     public async Task<Rootfs> MaterialiseAsync(PlanInput input, RootfsForm form, CancellationToken ct)
@@ -57,13 +57,13 @@ internal sealed class CvmfsLayersStrategy(RegistryClientFactory clients, IProbeC
         bool registry = facts.Verification == Verification.Verified;
         IBlobSource? blobs = registry ? new RegistryBlobs(client, (ImageReference.InRegistry)input.Image.Reference) : null;
         long began = clock.GetTimestamp();
-        Rootfs made = await new HybridAssembly(Context(input, blobs)).MakeAsync(facts, ct);
+        Rootfs made = await new HybridAssembly(Context(input, blobs, form)).MakeAsync(facts, ct);
         PullRate.Note(input.CacheDirectory, client.Counter.Bytes, clock.GetElapsedTime(began));
         return made with { Strategy = Name, Transfer = made.Transfer with { BytesFetched = client.Counter.Bytes, Requests = client.Counter.Requests } };
     }
 
-    private HybridAssembly.Context Context(PlanInput input, IBlobSource? blobs) =>
-        new(new CacheDirectory(input.CacheDirectory), children, input.Site.Cvmfs, clock) { Blobs = blobs, Leases = _leases, MaxBytes = (long?)input.Site.Cache.MaxBytes, Shared = input.Image.SharedLayers };
+    private HybridAssembly.Context Context(PlanInput input, IBlobSource? blobs, RootfsForm form) =>
+        new(new CacheDirectory(input.CacheDirectory), children, input.Site.Cvmfs, clock) { Form = form, Blobs = blobs, Leases = _leases, MaxBytes = (long?)input.Site.Cache.MaxBytes, Shared = input.Image.SharedLayers };
 
     private static CvmfsLayers Facts(PlanInput input) =>
         input.Image.CvmfsLayers.IsKnown(out CvmfsLayers facts) ? facts : throw new InvalidOperationException("called without a usable verdict");
@@ -86,7 +86,7 @@ internal sealed class CvmfsLayersStrategy(RegistryClientFactory clients, IProbeC
 
     private static Verdict.Refused? RefusedByNode(PlanInput input, CvmfsLayers facts, ImmutableArray<HybridPart> parts, RootfsForm form)
     {
-        if (form != RootfsForm.Stack)
+        if (form == RootfsForm.Tree)
         {
             return Refuse("layers of CVMFS can only be stacked, and this launcher takes one whole tree", retryable: false);
         }

@@ -57,6 +57,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
             ImmutableArray<HybridPart> parts = HybridParts.Choose(facts, cached);
             LayerWalks.Found walks = await new LayerWalks(_shims, context.Children, context.Policy).FindAsync([.. parts.OfType<HybridPart.InCvmfs>()], ct);
             AddUnreadable(facts, walks);
+            AddMarked(walks);
             if (walks.Faults.Count > 0)
             {
                 facts = Without(facts, walks.Faults);
@@ -95,6 +96,18 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
             if (unreadable is not null)
             {
                 walks.Faults[blob] = $"/{EntryPath.ForPeople(Encoding.Latin1.GetBytes(unreadable))} cannot be read there, and the image's command needs it";
+            }
+        }
+    }
+
+    /// <summary>fuse-overlayfs takes ".wh.NAME" for a removal by itself, but lets it hide what the same layer makes anew, and takes the directories that hide the marks for marks.</summary>
+    private void AddMarked(LayerWalks.Found walks)
+    {
+        foreach ((Digest blob, CvmfsLayerIndex index) in walks.Indexes)
+        {
+            if (context.Form == RootfsForm.FuseStack && index.Masked.Any(m => m[(m.LastIndexOf('/') + 1)..].StartsWith(".wh.", StringComparison.Ordinal)))
+            {
+                walks.Faults[blob] = "it has removals, which fuse-overlayfs does not read as the image means them";
             }
         }
     }
@@ -223,6 +236,8 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
     /// <param name="Policy">How CVMFS may be touched.</param>
     internal sealed record Context(CacheDirectory Cache, IProbeChildren Children, CvmfsPolicy Policy, TimeProvider Clock)
     {
+        public RootfsForm Form { get; init; } = RootfsForm.Stack;
+
         /// <summary>Null where the registry does not answer.</summary>
         public IBlobSource? Blobs { get; init; }
 

@@ -20,7 +20,7 @@ internal sealed class LayerAssembly(TimeProvider clock)
         var cache = new CacheDirectory(order.CacheDirectory);
         Digest key = Key(order.Image);
         ImmutableArray<Digest> stack = LayerStack.Order(order.Image.Config.DiffIds);
-        bool stacked = order.Form == RootfsForm.Stack && stack.Length <= LayerStack.MaxLayers;
+        bool stacked = order.Form != RootfsForm.Tree && stack.Length <= LayerStack.MaxLayers;
         return Describe(order, [.. order.Image.Config.DiffIds.Where(cached.Contains)], source) with
         {
             LowerDirectories = stacked ? [.. stack.Select(diffId => TreeOf(order, cache, cached, diffId)), cache.StackBase(key)] : [cache.FlatTree(key)],
@@ -60,7 +60,7 @@ internal sealed class LayerAssembly(TimeProvider clock)
     private async Task<ImmutableArray<string>> PutTogetherAsync(Order order, CacheDirectory cache, IReadOnlyDictionary<Digest, StoredLayer> layers, CancellationToken ct)
     {
         Digest key = Key(order.Image);
-        if (order.Form == RootfsForm.Stack)
+        if (order.Form != RootfsForm.Tree)
         {
             HoldNew(Path.GetDirectoryName(cache.StackBase(key))!);
             (ImmutableArray<string> directories, string refusal) = Stack(order, cache, layers);

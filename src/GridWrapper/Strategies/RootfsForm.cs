@@ -8,4 +8,7 @@ internal enum RootfsForm
 
     /// <summary>Lower directories for an overlay mount. A tree is the stack of one.</summary>
     Stack,
+
+    /// <summary>The same for fuse-overlayfs, to which an ordinary file ".wh.NAME" is a removal too.</summary>
+    FuseStack,
 }

@@ -1,9 +1,10 @@
 using System.Runtime.Versioning;
+using GridWrapper.Strategies;
 
 namespace GridWrapper.SystemTests.Equivalence;
 
 /// <summary>
-/// The same tree whatever way the layers take: random stacks seen through layers in CVMFS, through pulled and stacked layers, flattened, and as umoci unpacks them.
+/// The same tree whatever way the layers take: random stacks seen through layers in CVMFS, through pulled layers stacked by the kernel and by fuse-overlayfs, flattened, and as umoci unpacks them.
 /// GRIDWRAP_EQUIVALENCE_STACKS sets another number of stacks than the usual one.
 /// </summary>
 [SupportedOSPlatform("linux")]
@@ -33,6 +34,8 @@ internal sealed class EquivalenceTests
         string[] mixed = await views.HybridAsync(some, 0, ct);
         using Views others = new(files, _lister);
         string[] inPlace = await others.HybridAsync(all, 0, ct);
+        string[] fuse = await others.FuseAsync(ct);
+        string[] fuseHybrid = await others.HybridAsync(all, 0, ct, RootfsForm.FuseStack);
         using Views chained = new(files, _lister);
         string[] chain = await chained.HybridAsync([.. all.Skip(all.Length / 2)], Math.Max(1, all.Length / 2), ct);
         using (Assert.EnterMultipleScope())
@@ -41,8 +44,10 @@ internal sealed class EquivalenceTests
             Assert.That(Difference(flat, mixed), Is.Empty, $"layers {string.Join(',', some)} in CVMFS, the others pulled, against flattened");
             Assert.That(Difference(flat, inPlace), Is.Empty, "all layers in CVMFS, against flattened");
             Assert.That(Difference(flat, chain), Is.Empty, "a chain in CVMFS below layers in CVMFS, against flattened");
+            Assert.That(Difference(flat, fuse), Is.Empty, "pulled and stacked by fuse-overlayfs, against flattened");
+            Assert.That(Difference(flat, fuseHybrid), Is.Empty, "layers in CVMFS stacked by fuse-overlayfs, against flattened");
             Assert.That(Difference(WithoutDirectoryTimes(flat), WithoutDirectoryTimes(umoci)), Is.Empty, "as umoci unpacks it, against flattened");
-            Assert.That(others.Origins[0].Source, Is.EqualTo("cvmfs"));
+            Assert.That(others.Origins[0].Source, Is.EqualTo("cvmfs"), "the base layer, which has no removals");
         }
     }
 

@@ -43,6 +43,9 @@ internal sealed class Views : IDisposable
     /// <summary>All layers pulled, stacked (or whatever the corner cases force).</summary>
     internal Task<string[]> RegistryAsync(CancellationToken ct) => PulledAsync(RootfsForm.Stack, ct);
 
+    /// <summary>All layers pulled, and stacked by fuse-overlayfs.</summary>
+    internal Task<string[]> FuseAsync(CancellationToken ct) => PulledAsync(RootfsForm.FuseStack, ct);
+
     /// <summary>All layers pulled and put together in one directory.</summary>
     internal Task<string[]> FlattenedAsync(CancellationToken ct) => PulledAsync(RootfsForm.Tree, ct);
 
@@ -56,7 +59,7 @@ internal sealed class Views : IDisposable
     }
 
     /// <summary>Some layers in CVMFS, the first <paramref name="chain"/> of them as a chain, the rest pulled.</summary>
-    internal async Task<string[]> HybridAsync(ImmutableArray<int> inCvmfs, int chain, CancellationToken ct)
+    internal async Task<string[]> HybridAsync(ImmutableArray<int> inCvmfs, int chain, CancellationToken ct, RootfsForm form = RootfsForm.Stack)
     {
         Directory.CreateDirectory(CvmfsTop);
         foreach (int index in inCvmfs)
@@ -71,10 +74,10 @@ internal sealed class Views : IDisposable
 
         InProcess children = new();
         CvmfsLayers facts = await FactsAsync(children, ct);
-        HybridAssembly.Context context = new(Cache("hybrid"), children, Policy, TimeProvider.System) { Blobs = new Blobs(_files) };
+        HybridAssembly.Context context = new(Cache("hybrid"), children, Policy, TimeProvider.System) { Form = form, Blobs = new Blobs(_files) };
         Rootfs rootfs = await new HybridAssembly(context).MakeAsync(facts, ct);
         Origins = rootfs.Layers;
-        return await LaunchAsync(rootfs, ct);
+        return await LaunchAsync(rootfs, form, ct);
     }
 
     private CvmfsPolicy Policy => new() { Root = Path.Combine(_base, "cvmfs"), ImageRepositories = [Repository], Copies = "accept" };
@@ -82,6 +85,18 @@ internal sealed class Views : IDisposable
     private ResolvedImage Image => new(
         new ImageManifest { Digest = Digest.Of(_files.ManifestBytes), MediaType = MediaTypes.OciManifest, Config = new Descriptor(MediaTypes.OciConfig, _files.ConfigDigest, 1), Layers = _files.Descriptors },
         ImageConfigReader.Read(_files.ConfigBytes, "test"));
+
+    private static Fact<NamespaceFacts> NoKernelOverlay => new Fact<NamespaceFacts>.Known(new NamespaceFacts
+    {
+        UserNamespace = StepResult.Ok,
+        Bind = StepResult.Ok,
+        Overlay = new StepResult(false, "ENODEV", "left out by the test"),
+        OverlayUserXattr = new StepResult(false, "ENODEV", "left out by the test"),
+        FuseOverlay = StepResult.Ok,
+        FuseOverlayProgram = "/usr/bin/fuse-overlayfs",
+        FreshProc = StepResult.Ok,
+        Pivot = StepResult.Ok,
+    });
 
     private CacheDirectory Cache(string name) => new(Path.Combine(_base, name));
 
@@ -118,14 +133,14 @@ internal sealed class Views : IDisposable
     {
         LayerAssembly assembly = new(TimeProvider.System);
         Rootfs rootfs = await assembly.MakeAsync(new LayerAssembly.Order("registry", Image, Path.Combine(_base, form.ToString()), form), new Blobs(_files), ct);
-        return form == RootfsForm.Tree ? await ListAsync(rootfs.LowerDirectories[0]) : await LaunchAsync(rootfs, ct);
+        return form == RootfsForm.Tree ? await ListAsync(rootfs.LowerDirectories[0]) : await LaunchAsync(rootfs, form, ct);
     }
 
     private async Task<string[]> ListAsync(string directory) => Lines(await Tool.RunAsync(_lister, [directory, .. OfTheLauncher]));
 
     private static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
-    private async Task<string[]> LaunchAsync(Rootfs rootfs, CancellationToken ct)
+    private async Task<string[]> LaunchAsync(Rootfs rootfs, RootfsForm form, CancellationToken ct)
     {
         string work = Directory.CreateDirectory(Path.Combine(_base, "work")).FullName;
         NodeFacts node = NodeProbe.Probe("/", ImmutableDictionary<string, string>.Empty);
@@ -135,7 +150,7 @@ internal sealed class Views : IDisposable
             Plan = new PlanInput
             {
                 Site = new SiteProfile { Name = "test" },
-                Host = new HostFacts { Node = node },
+                Host = new HostFacts { Node = node, Namespaces = form == RootfsForm.FuseStack ? NoKernelOverlay : new Fact<NamespaceFacts>.Unknown("not asked") },
                 Image = new ImageFacts { Reference = new ImageReference.AtPath("/image") },
                 CacheDirectory = _base,
             },
