@@ -12,8 +12,8 @@ internal static class ManifestReader
     /// <summary>Bytes; what registries themselves accept (distribution-spec, "Pushing Manifests").</summary>
     internal const int MaxBytes = 4 * 1024 * 1024;
 
-    /// <summary>The kernel's overlay takes at most 500 lower layers (OVL_MAX_STACK); builders stop at 127.</summary>
-    internal const int MaxLayers = 500;
+    /// <summary>Builders stop at 127, the kernel stacks 500 and more are put together; beyond this it is no image.</summary>
+    internal const int MaxLayers = 1000;
 
     /// <summary>Platforms times variants times attestations of the largest known indexes stay below 100.</summary>
     internal const int MaxIndexEntries = 1000;

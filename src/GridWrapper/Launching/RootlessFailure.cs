@@ -33,6 +33,12 @@ internal static class RootlessFailure
             return Site(step, errno, PilotError.CvmfsNotAlive, $"{step}{subject} failed with {errno}: the file system below it is dead") with { Blame = Blame.Cvmfs };
         }
 
+        if (operation?.Target is "/proc" or "/sys" or "/dev" or "/tmp" or "/var/tmp" && report.Errno is Errno.ELOOP or Errno.ENOTDIR or Errno.ENAMETOOLONG)
+        {
+            return Site(
+                step, errno, PilotError.ContainerImageMountFailure, $"nothing can be mounted on {operation.Target} of the image ({errno}); it must be a directory there, or nothing") with { Blame = Blame.Image, Retryable = false };
+        }
+
         return operation?.Op switch
         {
             LaunchOperations.Bind or LaunchOperations.Scaffold when report.Errno == Errno.ENOENT && operation.Source is not null => Site(

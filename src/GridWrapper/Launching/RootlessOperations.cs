@@ -49,20 +49,14 @@ internal static class RootlessOperations
 
     private static IEnumerable<LaunchOperation> Root(LaunchRequest request, ImmutableArray<LaunchOperation> scaffolds)
     {
-        if (!request.Plan.Host.Namespaces.IsKnown(out Probing.NamespaceFacts facts) || (facts.Overlay.Works && (facts.OverlayUserXattr.Works || !request.Rootfs.UserXattr)))
+        _ = request.Plan.Host.Namespaces.IsKnown(out Probing.NamespaceFacts facts);
+        return RootChoice.Of(request.Rootfs, request.Writable, request.Plan.Host.Namespaces) switch
         {
-            return [.. scaffolds, .. Layers(request), new(Overlay, null, null, string.Join(',', OverlayOptions(request))), .. Expected(request)];
-        }
-
-        bool single = request.Rootfs.LowerDirectories.Length == 1;
-        if (facts.FuseOverlay.Works && (!single || request.Writable))
-        {
-            return [.. scaffolds, .. Layers(request), new(FuseOverlay, facts.FuseOverlayProgram, null), .. Expected(request)];
-        }
-
-        return single
-            ? [new(Underlay, request.Rootfs.LowerDirectories[0], null), .. scaffolds]
-            : throw new GridWrapperException(RootlessFailure.NeedsOverlay(request.Rootfs.LowerDirectories.Length, facts.Overlay));
+            RootKind.Overlay => [.. scaffolds, .. Layers(request), new(Overlay, null, null, string.Join(',', OverlayOptions(request))), .. Expected(request)],
+            RootKind.FuseOverlay => [.. scaffolds, .. Layers(request), new(FuseOverlay, facts.FuseOverlayProgram, null), .. Expected(request)],
+            RootKind.Binds => [new(Underlay, request.Rootfs.LowerDirectories[0], null), .. scaffolds],
+            _ => throw new GridWrapperException(RootlessFailure.NeedsOverlay(request.Rootfs.LowerDirectories.Length, facts.Overlay)),
+        };
     }
 
     private static IEnumerable<LaunchOperation> Layers(LaunchRequest request)

@@ -11,8 +11,11 @@ namespace GridWrapper.Layers;
 /// </summary>
 internal static class LayerStack
 {
-    /// <summary>OVL_MAX_STACK, less one for the base.</summary>
-    internal const int MaxLayers = 499;
+    /// <summary>OVL_MAX_STACK, less one for the mount points that a launcher adds.</summary>
+    internal const int MaxDirectories = 499;
+
+    /// <summary>The same less one for the base.</summary>
+    internal const int MaxLayers = MaxDirectories - 1;
 
     /// <summary>What <see cref="LayerExtractor"/> gives directories that the archive did not name.</summary>
     private const uint ImpliedMode = 0x1ED;

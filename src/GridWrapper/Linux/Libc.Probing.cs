@@ -83,6 +83,8 @@ internal static unsafe partial class Libc
 
         internal readonly bool IsDirectory => (Mode & 0xf000) == 0x4000;
 
+        internal readonly bool IsSymlink => (Mode & 0xf000) == 0xa000;
+
         internal readonly bool IsRegular => (Mode & 0xf000) == 0x8000;
 
         /// <summary>Identity of the file on this node.</summary>

@@ -23,4 +23,13 @@ internal sealed record ProgramNeeds
     public string Interpreter { get; init; } = "";
 
     public bool InterpreterMissing { get; init; }
+
+    /// <summary>The program or interpreter that this user may not read, null for none.</summary>
+    public string? Unreadable { get; init; }
+
+    /// <summary>What the assembled root must show.</summary>
+    public ImmutableArray<RootExpectation> Expectations { get; init; } = [];
+
+    /// <summary>What stands at the mount points that were asked about, where it is not simply a directory, a file or nothing: "link", or the errno that looking it up gave.</summary>
+    public ImmutableSortedDictionary<string, string> MountPoints { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
 }

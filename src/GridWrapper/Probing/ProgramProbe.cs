@@ -19,7 +19,7 @@ internal sealed class ProgramProbe(IProbeChildren children)
         {
             ProbeOutput.ToDictionary output = new();
             ProgramCheck.Run(question, output);
-            return Judge(key => output.Values.GetValueOrDefault(key, ""));
+            return Judge(key => output.Values.GetValueOrDefault(key, ""), question);
         }
 
         string? remote = question.Layers.FirstOrDefault(l => CvmfsPath.IsBelow(l, policy.Root));
@@ -33,10 +33,10 @@ internal sealed class ProgramProbe(IProbeChildren children)
                 Repository = remote is not null && CvmfsPath.RepositoryOf(remote, policy.Root) is { } name ? Path.Combine(policy.Root, name) : null,
             },
             ct);
-        return reply.End == ProbeEnd.Answered ? Judge(key => reply[key]) : new Fact<ProgramNeeds>.Unknown(reply.Trouble);
+        return reply.End == ProbeEnd.Answered ? Judge(key => reply[key], question) : new Fact<ProgramNeeds>.Unknown(reply.Trouble);
     }
 
-    private static Fact<ProgramNeeds> Judge(Func<string, string> said)
+    private static Fact<ProgramNeeds> Judge(Func<string, string> said, ProgramQuestion question)
     {
         if (said("open.errno") is { Length: > 0 } errno)
         {
@@ -54,7 +54,18 @@ internal sealed class ProgramProbe(IProbeChildren children)
             Script = said(ProgramCheck.ScriptKey),
             Interpreter = said(ProgramCheck.InterpreterKey),
             InterpreterMissing = said(ProgramCheck.InterpreterErrnoKey) == Errno.Name(Errno.ENOENT),
+            Unreadable = said(ProgramCheck.UnreadableErrnoKey) is "EACCES" or "EPERM" ? said(ProgramCheck.UnreadableKey) : null,
+            Expectations = [.. Expectations(said)],
+            MountPoints = question.MountPoints.Distinct().Select(p => (Place: p, Said: said(RootCheck.MountPointPrefix + p))).Where(p => p.Said.Length > 0).ToImmutableSortedDictionary(p => p.Place, p => p.Said, StringComparer.Ordinal),
         });
+    }
+
+    private static IEnumerable<RootExpectation> Expectations(Func<string, string> said)
+    {
+        for (int i = 0; said(string.Create(CultureInfo.InvariantCulture, $"{RootCheck.ExpectationPrefix}{i}")).Split(' ', 2) is [var text, var path]; i++)
+        {
+            yield return new RootExpectation(path, text);
+        }
     }
 
     private static string Architecture(long machine) => machine switch

@@ -1,16 +1,32 @@
 namespace GridWrapper.Probing;
 
-/// <summary>Which program of a tree is meant.</summary>
+/// <summary>What is wanted of an image's layers before they are launched: which program is meant, what stands at the mount points, and what the assembled root must show.</summary>
 /// <param name="Layers">Host directories, topmost first.</param>
 /// <param name="Candidates">Absolute paths inside, in the order in which they are tried.</param>
 internal sealed record ProgramQuestion(ImmutableArray<string> Layers, ImmutableArray<string> Candidates)
 {
-    /// <summary>As words of a command line: the number of layers, the layers, the candidates.</summary>
-    internal ImmutableArray<string> ToWords() => [Layers.Length.ToString(CultureInfo.InvariantCulture), .. Layers, .. Candidates];
+    /// <summary>Absolute paths inside that something will be mounted on.</summary>
+    public ImmutableArray<string> MountPoints { get; init; } = [];
+
+    /// <summary>What layers remove.</summary>
+    public ImmutableArray<LayerRemoval> Removals { get; init; } = [];
+
+    /// <summary>As words of a command line: the numbers of layers, mount points and removals, these, and the candidates.</summary>
+    internal ImmutableArray<string> ToWords() => [Count(Layers.Length), Count(MountPoints.Length), Count(Removals.Length), .. Layers, .. MountPoints, .. Removals.Select(r => r.ToWord()), .. Candidates];
 
     internal static ProgramQuestion FromWords(ReadOnlySpan<string> words)
     {
-        int layers = int.Parse(words[0], NumberStyles.None, CultureInfo.InvariantCulture);
-        return new ProgramQuestion([.. words[1..(layers + 1)]], [.. words[(layers + 1)..]]);
+        int layers = 3 + Number(words[0]);
+        int mountPoints = layers + Number(words[1]);
+        int removals = mountPoints + Number(words[2]);
+        return new ProgramQuestion([.. words[3..layers]], [.. words[removals..]])
+        {
+            MountPoints = [.. words[layers..mountPoints]],
+            Removals = [.. words[mountPoints..removals].ToArray().Select(LayerRemoval.FromWord)],
+        };
     }
+
+    private static string Count(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private static int Number(string word) => int.Parse(word, NumberStyles.None, CultureInfo.InvariantCulture);
 }

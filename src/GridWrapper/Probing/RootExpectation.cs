@@ -10,7 +10,7 @@ internal sealed record RootExpectation(string Path, string Text)
 
     internal static RootExpectation File(string path, long size) => new(path, string.Create(CultureInfo.InvariantCulture, $"size={size}"));
 
-    internal static RootExpectation Directory(string path) => new(path, "directory");
+    internal bool IsFile => Text.StartsWith("size=", StringComparison.Ordinal);
 
     internal static RootExpectation Writable(string path) => new(path, "write");
 

@@ -33,6 +33,7 @@ internal sealed class Composition : IDisposable
         Runner = new ImageRunner(this, time);
         Look = new InsideLook(settings, Children);
         Preflight = new Preflight(settings, Children);
+        Ladder = new RootLadder(settings.CacheDirectory);
     }
 
     internal static ImmutableArray<string> StrategyNames => StrategyCatalog.Names;
@@ -62,6 +63,8 @@ internal sealed class Composition : IDisposable
     internal InsideLook Look { get; }
 
     internal Preflight Preflight { get; }
+
+    internal RootLadder Ladder { get; }
 
     /// <summary>For sandbox tarballs only.</summary>
     internal HttpClient Http => _http.Value;

@@ -31,7 +31,7 @@ internal static class DryRunDocument
     internal static JObject Plan(Prepared prepared, ImmutableArray<Finding> findings)
     {
         JObject document = Plan(prepared);
-        document["preflight"] = new JArray(findings.Select(f => new JObject { ["check"] = f.Check, ["state"] = f.State, ["detail"] = f.Detail }));
+        document["preflight"] = ResultDocument.Describe(findings);
         return document;
     }
 

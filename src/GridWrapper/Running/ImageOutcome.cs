@@ -17,6 +17,9 @@ internal sealed record ImageOutcome
     /// <summary>The root filesystem that ran, null if none came to be.</summary>
     public Rootfs? Rootfs { get; init; }
 
+    /// <summary>What the check of the image against the node found; empty where it was not made.</summary>
+    public ImmutableArray<Finding> Findings { get; init; } = [];
+
     /// <summary>The payload's end, null if it never started.</summary>
     public RunResult? Result { get; init; }
 

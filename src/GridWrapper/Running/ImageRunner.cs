@@ -35,7 +35,7 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
 
         Attempts attempts = new(compose, control);
         outcome = await TryAllAsync(outcome, attempts, ct);
-        if (outcome.Result is null && outcome.Failure?.Step != Preflight.Step && !ct.IsCancellationRequested && await parts.Surveyor.WidenAsync(prepared, ct) is { } wider)
+        if (outcome.Result is null && outcome.Failure?.Step != Preflight.Step && !ct.IsCancellationRequested && await parts.Surveyor.WidenAsync(prepared with { Input = outcome.Input, Plan = outcome.Plan }, ct) is { } wider)
         {
             outcome = await TryAllAsync(outcome with { Input = wider.Input, Plan = wider.Plan }, attempts, ct);
         }
@@ -49,7 +49,8 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
         foreach (Candidate candidate in outcome.Plan.Candidates.Where(c => c.IsUsable))
         {
             ILauncher launcher = parts.Launcher(candidate.Launcher);
-            if (attempts.Hopeless.Contains((candidate.Strategy, launcher.FormOn(outcome.Input.Host))) || !attempts.Tried.Add((candidate.Strategy, candidate.Launcher)))
+            RootfsForm form = launcher.FormOn(outcome.Input.Host);
+            if (attempts.Hopeless.Contains((candidate.Strategy, form)) || !attempts.Tried.Add((candidate.Strategy, candidate.Launcher, form, attempts.Rung)))
             {
                 continue;
             }
@@ -64,15 +65,21 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
                 Log.Warn("{Strategy} with {Launcher} failed at {Step}: {Message}", candidate.Strategy, candidate.Launcher, e.Failure.Step, e.Message);
                 if (e.Failure.Phase == Phase.Materialise)
                 {
-                    attempts.Hopeless.Add((candidate.Strategy, launcher.FormOn(outcome.Input.Host)));
+                    attempts.Hopeless.Add((candidate.Strategy, form));
                 }
 
                 double seconds = time.GetElapsedTime(trial.Began).TotalSeconds;
                 outcome = outcome with
                 {
-                    Attempts = outcome.Attempts.Add(new Attempt(candidate.Strategy, candidate.Launcher, e.Failure.Phase, seconds, e.Failure)),
+                    Attempts = outcome.Attempts.Add(new Attempt(candidate.Strategy, candidate.Launcher, e.Failure.Phase, seconds, e.Failure) { Root = trial.Root(outcome.Input) }),
                     Failure = outcome.Failure ?? e.Failure,
                 };
+                if (!ct.IsCancellationRequested && await BelowAsync(outcome, trial, e.Failure, ct) is { } below)
+                {
+                    attempts.Rung++;
+                    return await TryAllAsync(below, attempts, ct);
+                }
+
                 if (ct.IsCancellationRequested || e.Failure.Step == Preflight.Step)
                 {
                     // What the image itself lacks it lacks by every way.
@@ -83,6 +90,18 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
         }
 
         return outcome;
+    }
+
+    /// <summary>The same after a fault of the assembled root, planned with what that has shown; null for other faults.</summary>
+    private async Task<ImageOutcome?> BelowAsync(ImageOutcome outcome, Trial trial, Failure failure, CancellationToken ct)
+    {
+        if (trial.Rootfs is not { } rootfs || await parts.Ladder.BelowAsync(outcome.Input.Host, rootfs, outcome.Input.Writable, failure, ct) is not { } host)
+        {
+            return null;
+        }
+
+        PlanInput input = outcome.Input with { Host = host };
+        return outcome with { Input = input, Plan = parts.Surveyor.Plan(input) };
     }
 
     private async Task<ImageOutcome> TryAsync(ImageOutcome outcome, Trial trial, Attempts attempts, CancellationToken ct)
@@ -96,8 +115,8 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
         double materialise = time.GetElapsedTime(trial.Began).TotalSeconds;
         long launched = time.GetTimestamp();
         await using CvmfsKeeper keeper = await CvmfsKeeper.StartAsync(Mounted(outcome.Input), KeeperDeadline, ct);
-        LaunchRequest request = attempts.Compose(rootfs);
-        await parts.Preflight.DemandAsync(request, ct);
+        trial.Rootfs = rootfs;
+        (LaunchRequest request, ImmutableArray<Finding> findings) = await parts.Preflight.DemandAsync(attempts.Compose(rootfs) with { Plan = outcome.Input }, ct);
         VolumeDirectories.Prepare(request);
         foreach (string note in request.Gpu?.Notes ?? [])
         {
@@ -115,9 +134,10 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
         return outcome with
         {
             Rootfs = rootfs,
+            Findings = findings,
             Result = result,
             Failure = null,
-            Attempts = outcome.Attempts.Add(new Attempt(candidate.Strategy, candidate.Launcher, Phase.Payload, materialise + whole, null)),
+            Attempts = outcome.Attempts.Add(new Attempt(candidate.Strategy, candidate.Launcher, Phase.Payload, materialise + whole, null) { Root = trial.Root(outcome.Input) }),
             Timings = outcome.Timings with { Materialise = materialise, Launch = Math.Max(0, whole - result.WallSeconds), Payload = result.WallSeconds },
         };
     }
@@ -137,13 +157,23 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
         };
     }
 
-    private sealed record Trial(Candidate Candidate, ILauncher Launcher, long Began);
+    private sealed record Trial(Candidate Candidate, ILauncher Launcher, long Began)
+    {
+        /// <summary>Once it is made.</summary>
+        public Rootfs? Rootfs { get; set; }
+
+        internal string? Root(PlanInput input) =>
+            Launcher is RootlessLauncher && Rootfs is { } rootfs ? RootChoice.Name(RootChoice.Of(rootfs, input.Writable, input.Host.Namespaces)) : null;
+    }
 
     /// <summary>What the tries of one run share.</summary>
     private sealed record Attempts(Func<Rootfs, LaunchRequest> Compose, RunControl Control)
     {
         public HashSet<(string Strategy, RootfsForm Form)> Hopeless { get; } = [];
 
-        public HashSet<(string Strategy, string Launcher)> Tried { get; } = [];
+        public HashSet<(string Strategy, string Launcher, RootfsForm Form, int Rung)> Tried { get; } = [];
+
+        /// <summary>How often a root was not what it should be.</summary>
+        public int Rung { get; set; }
     }
 }

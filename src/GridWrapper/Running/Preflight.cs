@@ -32,30 +32,47 @@ internal sealed class Preflight(RunSettings settings, IProbeChildren children)
     }
 
     /// <summary>All checks; for plans that are shown to people, and before each launch.</summary>
-    internal async Task<ImmutableArray<Finding>> CheckAsync(PlanInput input, ImmutableArray<string> layers, ImmutableArray<string> candidates, CancellationToken ct)
-    {
-        Finding platform = OfPlatform(input);
-        if (candidates.IsEmpty || layers.IsEmpty)
-        {
-            return [platform, new Finding("program", Finding.Unknown, "it is not known which program of the image will run")];
-        }
-
-        Fact<ProgramNeeds> found = await new ProgramProbe(children).FindAsync(new ProgramQuestion(layers, candidates), settings.Site.Cvmfs, ct);
-        return found.IsKnown(out ProgramNeeds needs) ? [platform, .. Judge(needs, input.Host.Node, candidates)] : [platform, new Finding("program", Finding.Unknown, found.Why)];
-    }
+    internal async Task<ImmutableArray<Finding>> CheckAsync(PlanInput input, ImmutableArray<string> layers, ImmutableArray<string> candidates, CancellationToken ct) =>
+        (await ExamineAsync(input, new ProgramQuestion(layers, candidates) { MountPoints = PreflightPlaces.Always }, ct)).Findings;
 
     /// <summary>For a plan: with the image's own command where the tree is on this node already.</summary>
     internal async Task<ImmutableArray<Finding>> OfPlanAsync(Prepared prepared, Rootfs? rootfs, CancellationToken ct) =>
-        await CheckAsync(prepared.Input, rootfs?.LowerDirectories ?? [], rootfs is null ? [] : Candidates(rootfs), ct);
+        rootfs is null ? await CheckAsync(prepared.Input, [], [], ct) : [.. await CheckAsync(prepared.Input, rootfs.LowerDirectories, Candidates(rootfs), ct), .. PreflightPlaces.OfLayers(rootfs)];
 
+    /// <returns>The request with what the assembled root will have to show, and what was found.</returns>
     /// <exception cref="GridWrapperException">The payload cannot start on this node.</exception>
-    internal async Task DemandAsync(LaunchRequest request, CancellationToken ct)
+    internal async Task<(LaunchRequest Request, ImmutableArray<Finding> Findings)> DemandAsync(LaunchRequest request, CancellationToken ct)
     {
-        ImmutableArray<Finding> findings = await CheckAsync(request.Plan, request.Rootfs.LowerDirectories, Candidates(request), ct);
+        ProgramQuestion question = new(request.Rootfs.LowerDirectories, Candidates(request)) { MountPoints = PreflightPlaces.Of(request), Removals = request.Rootfs.Removals };
+        (ImmutableArray<Finding> findings, ImmutableArray<RootExpectation> expectations) = await ExamineAsync(request.Plan, question, ct);
         if (findings.FirstOrDefault(f => f.Failure is not null) is { Failure: { } failure })
         {
             throw new GridWrapperException(failure);
         }
+
+        RootExpectation[] writing = request.Writable && !expectations.IsEmpty
+            ? [RootExpectation.Writable("/"), .. expectations.Where(e => e.IsFile).Take(1).Select(e => RootExpectation.CopyUp(e.Path))]
+            : [];
+        return (request with { Expectations = [.. expectations, .. writing] }, [.. findings, .. PreflightPlaces.OfLayers(request.Rootfs)]);
+    }
+
+    private async Task<(ImmutableArray<Finding> Findings, ImmutableArray<RootExpectation> Expectations)> ExamineAsync(PlanInput input, ProgramQuestion question, CancellationToken ct)
+    {
+        Finding platform = OfPlatform(input);
+        Finding unasked = new("program", Finding.Unknown, "it is not known which program of the image will run");
+        if (question.Layers.IsEmpty)
+        {
+            return ([platform, unasked], []);
+        }
+
+        Fact<ProgramNeeds> found = await new ProgramProbe(children).FindAsync(question, settings.Site.Cvmfs, ct);
+        if (!found.IsKnown(out ProgramNeeds needs))
+        {
+            return ([platform, new Finding("program", Finding.Unknown, found.Why)], []);
+        }
+
+        IEnumerable<Finding> program = question.Candidates.IsEmpty ? [unasked] : Judge(needs, input.Host.Node, question.Candidates);
+        return ([platform, .. program, .. PreflightPlaces.Judge(needs.MountPoints)], needs.Expectations);
     }
 
     /// <summary>Where the first word of the payload's command may lead; empty where that is not in the image but in something shown over it.</summary>
@@ -103,7 +120,11 @@ internal sealed class Preflight(RunSettings settings, IProbeChildren children)
         }
 
         List<Finding> findings = [];
-        if (needs.InterpreterMissing)
+        if (needs.Unreadable is { } closed)
+        {
+            findings.Add(Fatally("readable", $"{closed} can neither be read nor executed by this user where it lies; a copy of its layer that was pulled from the registry can", Closed));
+        }
+        else if (needs.InterpreterMissing)
         {
             findings.Add(Fatally("interpreter", $"{needs.Script} begins with #!{needs.Interpreter}, which is not in the image; name another interpreter in its first line, or add it to the image", Missing));
         }
@@ -137,38 +158,27 @@ internal sealed class Preflight(RunSettings settings, IProbeChildren children)
 
     private static int? Level(string cpuLevel) => cpuLevel is ['x', .., 'v', var digit] && char.IsAsciiDigit(digit) ? digit - '0' : null;
 
-    private static Finding Fatally(string check, string detail, Failure like) => new(check, Finding.Fatal, detail) { Failure = like with { Message = $"the payload cannot start on this node: {detail}" } };
+    internal static Finding Fatally(string check, string detail, Failure like) => new(check, Finding.Fatal, detail) { Failure = like with { Message = $"the payload cannot start on this node: {detail}" } };
 
-    private static Failure CpuTooOld => new()
+    private static Failure CpuTooOld => Unfit(Blame.Site, null, ExitCodes.TryElsewhere);
+
+    private static Failure WrongMachine => Unfit(Blame.Image, "ENOEXEC", ExitCodes.NotExecutable);
+
+    private static Failure Missing => Unfit(Blame.Image, "ENOENT", ExitCodes.NotFound);
+
+    /// <summary>Another way of getting the image may give a copy that can be read: the step is one that does not end the search.</summary>
+    private static Failure Closed => Unfit(Blame.Cvmfs, "EACCES", ExitCodes.NotExecutable) with { Step = "preflight-unreadable" };
+
+    /// <summary>What stops the payload on this node; the message is the finding's.</summary>
+    internal static Failure Unfit(Blame blame, string? errno, int exitCode) => new()
     {
-        Blame = Blame.Site,
+        Blame = blame,
         Phase = Phase.Launch,
         Step = Step,
-        PilotErrorCode = PilotError.ContainerGeneralFailure,
+        Errno = errno,
+        PilotErrorCode = errno is null ? PilotError.ContainerGeneralFailure : PilotError.PayloadExecutionFailure,
         Message = "",
-        Retryable = true,
-        ExitCode = ExitCodes.TryElsewhere,
-    };
-
-    private static Failure WrongMachine => new()
-    {
-        Blame = Blame.Image,
-        Phase = Phase.Launch,
-        Step = Step,
-        Errno = "ENOEXEC",
-        PilotErrorCode = PilotError.PayloadExecutionFailure,
-        Message = "",
-        ExitCode = ExitCodes.NotExecutable,
-    };
-
-    private static Failure Missing => new()
-    {
-        Blame = Blame.Image,
-        Phase = Phase.Launch,
-        Step = Step,
-        Errno = "ENOENT",
-        PilotErrorCode = PilotError.PayloadExecutionFailure,
-        Message = "",
-        ExitCode = ExitCodes.NotFound,
+        Retryable = blame is Blame.Site or Blame.Cvmfs,
+        ExitCode = exitCode,
     };
 }

@@ -25,6 +25,7 @@ internal static class ResultDocument
             ["image"] = image is null ? null : Image(image.Input.Image, image.Rootfs, image.Plan),
             ["plan"] = image is null ? null : Plan(image.Plan),
             ["attempts"] = new JArray(image?.Attempts.Select(Attempt) ?? []),
+            ["preflight"] = Describe(image?.Findings ?? []),
             ["payload"] = image?.Result is { } result ? Payload(result) : null,
             ["outputs"] = new JArray(outcome.Outputs.Files.Select(Output)),
             ["missingOutputs"] = new JArray(outcome.Outputs.Missing),
@@ -104,6 +105,9 @@ internal static class ResultDocument
         })),
     };
 
+    internal static JArray Describe(ImmutableArray<Finding> findings) =>
+        new(findings.Select(f => new JObject { ["check"] = f.Check, ["state"] = f.State, ["detail"] = f.Detail }));
+
     internal static JObject Describe(Failure failure) => new()
     {
         ["blame"] = Lower(failure.Blame),
@@ -155,6 +159,7 @@ internal static class ResultDocument
     {
         ["strategy"] = attempt.Strategy,
         ["launcher"] = attempt.Launcher,
+        ["root"] = attempt.Root,
         ["phase"] = Lower(attempt.Phase),
         ["step"] = attempt.Failure?.Step,
         ["errno"] = attempt.Failure?.Errno,

@@ -143,7 +143,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         return input with { RemovableBytes = bytes, RemovableEntries = entries };
     }
 
-    private RunPlan Plan(PlanInput input) => Planner.Plan(input, parts.Strategies, parts.Launchers);
+    internal RunPlan Plan(PlanInput input) => Planner.Plan(input, parts.Strategies, parts.Launchers);
 
     private ProbeRequest Wanted(ImageReference reference)
     {

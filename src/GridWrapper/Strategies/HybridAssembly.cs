@@ -16,10 +16,13 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
     private readonly HashSet<Digest> _fetched = [];
     private long _filesMade;
 
-    /// <summary>Pure. Layers of CVMFS that nobody has walked yet are shown without the directories that correct their removals.</summary>
+    /// <summary>So many of the lowest layers are put together in one directory, since there are more than the kernel stacks.</summary>
+    private int _folded;
+
+    /// <summary>Reads only what earlier walks have left in the cache. Layers of CVMFS are shown without the directories that correct their removals.</summary>
     internal Rootfs Predict(CvmfsLayers facts, ImmutableArray<HybridPart> parts)
     {
-        ImmutableArray<LayerOrigin> origins = SharedOrigins.Mark(HybridParts.Origins(facts, parts, ImmutableDictionary<Digest, int>.Empty), facts.Config.DiffIds, context.Shared);
+        ImmutableArray<LayerOrigin> origins = SharedOrigins.Mark(HybridParts.Origins(facts, parts, parts.OfType<HybridPart.InCvmfs>().DistinctBy(p => p.Blob.Digest).ToDictionary(p => p.Blob.Digest, p => _shims.Find(p)?.Unreadable ?? 0)), facts.Config.DiffIds, context.Shared);
         return new Rootfs
         {
             Strategy = "",
@@ -55,6 +58,12 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
         {
             ImmutableHashSet<Digest> cached = LayerStore.FindCached(context.Cache, facts.Config.DiffIds).Union(context.Shared?.Keys ?? []);
             ImmutableArray<HybridPart> parts = HybridParts.Choose(facts, cached);
+            if (HybridParts.Directories(parts.Skip(_folded)) > HybridStack.MaxDirectories)
+            {
+                (facts, _folded) = HybridParts.Fold(facts, HybridStack.MaxDirectories);
+                continue;
+            }
+
             LayerWalks.Found walks = await new LayerWalks(_shims, context.Children, context.Policy).FindAsync([.. parts.OfType<HybridPart.InCvmfs>()], ct);
             AddUnreadable(facts, walks);
             AddMarked(walks);
@@ -116,7 +125,13 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
     {
         List<HybridStack.Piece> pieces = [];
         IReadOnlyDictionary<Digest, StoredLayer> layers = await EnsureAllAsync(facts, [.. parts.OfType<HybridPart.Stored>()], ct);
-        foreach (HybridPart part in parts)
+        if (_folded > 0)
+        {
+            StoredLayer[] lowest = [.. parts.Take(_folded).OfType<HybridPart.Stored>().Reverse().Select(p => layers[p.DiffId])];
+            pieces.Add(HybridStack.Of(await LayerFold.MakeAsync([.. lowest], new Flattener(context.Cache, context.Clock), context.Leases, ct)));
+        }
+
+        foreach (HybridPart part in parts.Skip(_folded))
         {
             switch (part)
             {
@@ -221,7 +236,16 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
 
         parts = [.. parts.Select(p => p is HybridPart.Stored stored ? stored with { Cached = !_fetched.Contains(stored.DiffId) } : p)];
         ImmutableArray<LayerOrigin> origins = SharedOrigins.Mark(HybridParts.Origins(facts, parts, walks.Indexes.ToDictionary(i => i.Key, i => i.Value.Unreadable)), facts.Config.DiffIds, context.Shared);
-        return new Rootfs { Strategy = "", LowerDirectories = directories, UserXattr = true, Config = facts.Config, Layers = origins, Transfer = HybridParts.Saved(origins) with { FilesMade = _filesMade } };
+        return new Rootfs
+        {
+            Strategy = "",
+            LowerDirectories = directories,
+            UserXattr = true,
+            Removals = RootRemovals.Of(directories, pieces, part => walks.Indexes[part.Blob.Digest]),
+            Config = facts.Config,
+            Layers = origins,
+            Transfer = HybridParts.Saved(origins) with { FilesMade = _filesMade },
+        };
     }
 
     private IEnumerable<string> Predicted(HybridPart part) => part switch

@@ -37,6 +37,18 @@ internal static class HybridParts
         return [.. parts];
     }
 
+    /// <summary>How many directories these take at most: a layer of CVMFS up to three, an unpacked one up to two.</summary>
+    internal static int Directories(IEnumerable<HybridPart> parts) => parts.Sum(p => p switch { HybridPart.InCvmfs => 3, _ => 2 });
+
+    /// <summary>The same without CVMFS for so many of the lowest layers that the others fit; these are then fetched, and put together in one directory.</summary>
+    /// <param name="directories">How many directories can be stacked.</param>
+    internal static (CvmfsLayers Facts, int Lowest) Fold(CvmfsLayers facts, int directories)
+    {
+        ImmutableArray<Digest> distinct = [.. facts.Layers.Select(l => l.Digest).Reverse().Distinct().Reverse()];
+        ImmutableArray<Digest> lowest = distinct[..Math.Max(0, distinct.Length - ((directories - 2) / 3))];
+        return (facts with { Chain = null, Found = facts.Found.RemoveRange(lowest), Notes = facts.Notes.Add($"the lowest {lowest.Length} of {distinct.Length} layers are put together, since the kernel does not stack so many") }, lowest.Length);
+    }
+
     /// <summary>Blobs that have to be fetched.</summary>
     internal static ImmutableArray<Descriptor> Missing(ImmutableArray<HybridPart> parts) =>
         [.. parts.OfType<HybridPart.Stored>().Where(p => !p.Cached).Select(p => p.Blob)];

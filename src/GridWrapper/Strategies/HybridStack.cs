@@ -12,7 +12,7 @@ namespace GridWrapper.Strategies;
 internal sealed class HybridStack(CacheDirectory cache)
 {
     /// <summary>The kernel takes 500, and one is the scaffold.</summary>
-    internal const int MaxDirectories = LayerStack.MaxLayers;
+    internal const int MaxDirectories = LayerStack.MaxDirectories;
 
     /// <summary>What <see cref="LayerExtractor"/> gives directories that the archive did not name.</summary>
     private const uint ImpliedMode = 0x1ED;

@@ -20,10 +20,11 @@ internal sealed class LayerAssembly(TimeProvider clock)
         var cache = new CacheDirectory(order.CacheDirectory);
         Digest key = Key(order.Image);
         ImmutableArray<Digest> stack = LayerStack.Order(order.Image.Config.DiffIds);
-        bool stacked = order.Form != RootfsForm.Tree && stack.Length <= LayerStack.MaxLayers;
+        bool stacked = order.Form != RootfsForm.Tree;
+        (ImmutableArray<Digest> kept, Digest? folded) = LayerFold.Split(stack);
         return Describe(order, [.. order.Image.Config.DiffIds.Where(cached.Contains)], source) with
         {
-            LowerDirectories = stacked ? [.. stack.Select(diffId => TreeOf(order, cache, cached, diffId)), cache.StackBase(key)] : [cache.FlatTree(key)],
+            LowerDirectories = stacked ? [.. kept.Select(diffId => TreeOf(order, cache, cached, diffId)), .. folded is { } below ? (string[])[cache.FlatTree(below)] : [], cache.StackBase(key)] : [cache.FlatTree(key)],
             UserXattr = stacked,
         };
     }
@@ -54,7 +55,7 @@ internal sealed class LayerAssembly(TimeProvider clock)
         ImmutableArray<string> directories = await PutTogetherAsync(order, cache, layers, ct);
         Rootfs made = Describe(order, [.. layers.Values.Where(layer => layer.WasCached).Select(layer => layer.DiffId)], blobs.Name);
         long files = layers.Values.Where(layer => !layer.WasCached).Sum(layer => layer.Index.Entries);
-        return made with { LowerDirectories = directories, UserXattr = directories.Length > 1, Transfer = made.Transfer with { FilesMade = files } };
+        return made with { LowerDirectories = directories, UserXattr = directories.Length > 1, Removals = RootRemovals.Of(directories, layers.Values), Transfer = made.Transfer with { FilesMade = files } };
     }
 
     private async Task<ImmutableArray<string>> PutTogetherAsync(Order order, CacheDirectory cache, IReadOnlyDictionary<Digest, StoredLayer> layers, CancellationToken ct)
@@ -63,7 +64,9 @@ internal sealed class LayerAssembly(TimeProvider clock)
         if (order.Form != RootfsForm.Tree)
         {
             HoldNew(Path.GetDirectoryName(cache.StackBase(key))!);
-            (ImmutableArray<string> directories, string refusal) = Stack(order, cache, layers);
+            ImmutableArray<StoredLayer> topFirst = [.. LayerStack.Order(order.Image.Config.DiffIds).Select(diffId => layers[diffId])];
+            topFirst = await LayerFold.FoldAsync(topFirst, new Flattener(cache, clock), _leases, ct);
+            (ImmutableArray<string> directories, string refusal) = Stack(order, cache, topFirst);
             if (refusal.Length == 0)
             {
                 return directories;
@@ -93,11 +96,11 @@ internal sealed class LayerAssembly(TimeProvider clock)
         while (!_leases.TryHold(directory));
     }
 
-    private static (ImmutableArray<string> Directories, string Refusal) Stack(Order order, CacheDirectory cache, IReadOnlyDictionary<Digest, StoredLayer> layers)
+    private static (ImmutableArray<string> Directories, string Refusal) Stack(Order order, CacheDirectory cache, ImmutableArray<StoredLayer> topFirst)
     {
         try
         {
-            return LayerStack.Build(cache, Key(order.Image), [.. LayerStack.Order(order.Image.Config.DiffIds).Select(diffId => layers[diffId])]);
+            return LayerStack.Build(cache, Key(order.Image), topFirst);
         }
         catch (IOException e)
         {

@@ -13,6 +13,9 @@ internal sealed record Rootfs
     /// <summary>Whiteouts are overlay's own with user.overlay.* attributes, so the overlay must be mounted with `userxattr`.</summary>
     public bool UserXattr { get; init; }
 
+    /// <summary>Some of what its layers remove, for the self-test of the assembled root; positions are those of <see cref="LowerDirectories"/>.</summary>
+    public ImmutableArray<Probing.LayerRemoval> Removals { get; init; } = [];
+
     /// <summary>Null where the image has none (a plain directory).</summary>
     public ImageConfig? Config { get; init; }
 

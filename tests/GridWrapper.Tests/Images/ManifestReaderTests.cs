@@ -82,7 +82,7 @@ internal sealed class ManifestReaderTests
 
     private static IEnumerable<TestCaseData> Wrong()
     {
-        string layer500 = string.Join(',', Enumerable.Repeat(Layer, 501));
+        string tooMany = string.Join(',', Enumerable.Repeat(Layer, 1001));
         yield return Case("both readings", $$"""{"schemaVersion": 2, "config": {{Config}}, "layers": [{{Layer}}], "manifests": [{{Entry}}]}""", null, "CVE-2021-41190");
         yield return Case("layers and manifests only", $$"""{"schemaVersion": 2, "layers": [], "manifests": []}""", MediaTypes.OciIndex, "CVE-2021-41190");
         yield return Case("header against document", Image(extra: $"\"mediaType\": \"{MediaTypes.DockerManifest}\", "), MediaTypes.OciManifest, "the document calls itself");
@@ -98,7 +98,7 @@ internal sealed class ManifestReaderTests
         yield return Case("no layers", $$"""{"schemaVersion": 2, "config": {{Config}}}""", null, "there is no layers");
         yield return Case("empty layers", Image(layers: ""), null, "lists no layers");
         yield return Case("layers not a list", $$"""{"schemaVersion": 2, "config": {{Config}}, "layers": {} }""", null, "layers is an object, not an array");
-        yield return Case("501 layers", Image(layers: layer500), null, "layers has 501 entries; at most 500");
+        yield return Case("1001 layers", Image(layers: tooMany), null, "layers has 1001 entries; at most 1000");
         yield return Case("negative size", Image(layers: Layer.Replace("20", "-1", StringComparison.Ordinal)), null, "layers[0] has the size -1");
         yield return Case("huge size", Image(layers: Layer.Replace("20", "99999999999999999999", StringComparison.Ordinal)), null, "layers[0] has the size 99999999999999999999");
         yield return Case("size not whole", Image(layers: Layer.Replace("20", "2.5", StringComparison.Ordinal)), null, "layers[0] has the size 2.5");

@@ -33,7 +33,7 @@ internal sealed class NamespaceProbeTests
     public void AFailedStepIsOneFact(int step, string fact)
     {
         NamespaceFacts facts = NamespaceProbe.Judge(Reports((step, 1)));
-        StepResult[] failed = [.. typeof(NamespaceFacts).GetProperties().Where(p => p.PropertyType == typeof(StepResult)).Select(p => (StepResult)p.GetValue(facts)!).Where(s => !s.Works)];
+        StepResult[] failed = [.. typeof(NamespaceFacts).GetProperties().Where(p => p.PropertyType == typeof(StepResult) && p.Name != nameof(NamespaceFacts.FuseOverlay)).Select(p => (StepResult)p.GetValue(facts)!).Where(s => !s.Works)];
         StepResult one = (StepResult)typeof(NamespaceFacts).GetProperty(fact)!.GetValue(facts)!;
         Assert.That((failed.Length, one.Works, one.Errno), Is.EqualTo((1, false, "EPERM")));
     }

@@ -91,6 +91,22 @@ internal sealed class PreflightTests
         Assert.That(found, Is.EqualTo(content));
     }
 
+    [TestCase("/proc", "elsewhere", Finding.Warning)]
+    [TestCase("/proc", "proc", Finding.Fatal)]
+    [TestCase("/var/tmp", "../../bin/x", Finding.Fatal)]
+    public async Task An_image_on_which_nothing_can_be_mounted_is_to_blame(string place, string target, string state)
+    {
+        string tree = TreeListing.NewDirectory();
+        Directory.CreateDirectory(tree + "/bin");
+        Directory.CreateDirectory(tree + "/var");
+        await File.WriteAllBytesAsync(tree + "/bin/x", Elf(0x3e, null, 0));
+        File.CreateSymbolicLink(tree + place, target);
+
+        Finding found = (await Check(Input("amd64", null), [tree], "/bin/x")).Single(f => f.Check == "mount-points");
+
+        Assert.That((found.State, found.Failure?.Blame), Is.EqualTo((state, state == Finding.Fatal ? Blame.Image : (Blame?)null)), found.Detail);
+    }
+
     private static Task<ImmutableArray<Finding>> Check(PlanInput input, ImmutableArray<string> layers, params string[] candidates) =>
         new Preflight(Settings(), new InProcessChildren()).CheckAsync(input, layers, [.. candidates], CancellationToken.None);
 

@@ -205,13 +205,16 @@ internal sealed class LayeredStrategyTests
         }
     }
 
-    [Test]
-    public void More_layers_than_the_kernel_stacks_are_predicted_as_a_tree()
+    [TestCase(498, 499)]
+    [TestCase(499, 251)]
+    [TestCase(520, 251)]
+    public void Of_more_layers_than_the_kernel_stacks_the_lowest_are_put_together(int layers, int directories)
     {
-        ImmutableArray<Digest> ids = [.. Enumerable.Range(0, 501).Select(i => Digest.Of(BitConverter.GetBytes(i)))];
-        ResolvedImage image = Resolved(ids);
+        ImmutableArray<Digest> ids = [.. Enumerable.Range(0, layers).Select(i => Digest.Of(BitConverter.GetBytes(i)))];
 
-        Assert.That(Strategy("registry").Predict(Input(SomeImage, image), RootfsForm.Stack).Form, Is.EqualTo(RootfsForm.Tree));
+        Rootfs rootfs = Strategy("registry").Predict(Input(SomeImage, Resolved(ids)), RootfsForm.Stack);
+
+        Assert.That((rootfs.Form, rootfs.LowerDirectories.Length), Is.EqualTo((RootfsForm.Stack, directories)));
     }
 
     [Test]

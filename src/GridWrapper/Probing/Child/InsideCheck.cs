@@ -3,8 +3,7 @@ using GridWrapper.Linux;
 namespace GridWrapper.Probing;
 
 /// <summary>
-/// Looks into the layers of an image, topmost first: what is found in a higher one hides the same name below. Links are followed within their layer, which is where
-/// the makers of base images put them.
+/// Looks into the layers of an image as a payload will see them: removals are honoured, and links are followed across layers.
 /// </summary>
 internal static class InsideCheck
 {
@@ -30,81 +29,56 @@ internal static class InsideCheck
     internal static void Run(InsideQuestion question, ProbeOutput output)
     {
         output.Step("open");
-        List<int> layers = [];
-        foreach (string layer in question.Layers)
+        using MergedTree tree = new(question.Layers);
+        if (tree.Error != 0)
         {
-            int error = Touch.OpenDirectory(Libc.AT_FDCWD, layer, out int fd);
-            if (error != 0)
-            {
-                output.SayErrno("open.errno", error);
-                output.Say("open.path", layer);
-                break;
-            }
-
-            layers.Add(fd);
+            output.SayErrno("open.errno", tree.Error);
+            output.Say("open.path", tree.ErrorPath);
+            return;
         }
 
-        if (layers.Count == question.Layers.Length)
-        {
-            Look([.. layers.Select(fd => new LinkWalk(fd))], question, output);
-        }
-
-        layers.ForEach(Touch.Close);
+        Look(tree, question, output);
     }
 
-    private static void Look(ImmutableArray<LinkWalk> layers, InsideQuestion question, ProbeOutput output)
+    private static void Look(MergedTree tree, InsideQuestion question, ProbeOutput output)
     {
         output.Step("look");
-        output.Say(ShellKey, IsThere(layers, "bin/sh") ? 1 : 0);
-        Scripts(layers, output);
+        output.Say(ShellKey, IsThere(tree, "bin/sh") ? 1 : 0);
+        Scripts(tree, output);
         if (question.User.Length > 0)
         {
-            User(layers, question.User, output);
+            User(tree, question.User, output);
         }
 
         foreach (string place in question.Places)
         {
-            output.Say(PlacePrefix + place, (long)Place(layers, place));
+            output.Say(PlacePrefix + place, (long)Place(tree, place));
         }
 
         if (question.Gpu)
         {
             output.Step("libraries");
-            output.Say(GlibcKey, Glibc(layers));
-            output.Say(RocmKey, IsThere(layers, "opt/rocm") ? 1 : 0);
+            output.Say(GlibcKey, Glibc(tree));
+            output.Say(RocmKey, IsThere(tree, "opt/rocm") ? 1 : 0);
         }
     }
 
-    private static void Scripts(ImmutableArray<LinkWalk> layers, ProbeOutput output)
+    private static void Scripts(MergedTree tree, ProbeOutput output)
     {
-        SortedSet<string> names = new(StringComparer.Ordinal);
-        foreach (LinkWalk layer in layers)
-        {
-            if (layer.Open(Base + "/env", Libc.O_RDONLY | Libc.O_DIRECTORY, out int fd) == 0)
-            {
-                if (Touch.List(fd, out List<string> found) == 0)
-                {
-                    names.UnionWith(found.Where(n => n.EndsWith(".sh", StringComparison.Ordinal)));
-                }
-
-                Touch.Close(fd);
-            }
-        }
-
-        output.Say(ScriptsKey, string.Join('/', names));
-        output.Say(RunscriptKey, IsThere(layers, Base + "/runscript") ? 1 : 0);
-        output.Say(RunscriptTextKey, Text(layers, Base + "/runscript"));
-        output.Say(EnvironmentKey, Text(layers, Base + "/env/10-docker2singularity.sh"));
+        output.Say(ScriptsKey, string.Join('/', tree.List(Base + "/env").Where(n => n.EndsWith(".sh", StringComparison.Ordinal))));
+        output.Say(RunscriptKey, IsThere(tree, Base + "/runscript") ? 1 : 0);
+        output.Say(RunscriptTextKey, Text(tree, Base + "/runscript"));
+        output.Say(EnvironmentKey, Text(tree, Base + "/env/10-docker2singularity.sh"));
     }
 
-    private static void User(ImmutableArray<LinkWalk> layers, string asked, ProbeOutput output)
+    private static void User(MergedTree tree, string asked, ProbeOutput output)
     {
-        string passwd = Text(layers, "etc/passwd");
-        string group = Text(layers, "etc/group");
+        string passwd = Text(tree, "etc/passwd");
+        string group = Text(tree, "etc/group");
         output.Say(PasswdKey, passwd);
         output.Say(GroupKey, group);
         string home = UserLookup.Resolve(asked, passwd, group).Home;
-        if (home.Length > 1 && Open(layers, home, Libc.O_RDONLY | Libc.O_DIRECTORY, out int fd) is 0 or Errno.EACCES)
+        if (home.Length > 1 && tree.Open(home, Libc.O_RDONLY | Libc.O_DIRECTORY, out int fd) is 0 or Errno.EACCES)
         {
             bool closed = fd < 0 || (Touch.Status(fd, "", Libc.AT_EMPTY_PATH, out Libc.FileStatus status) == 0 && (status.Mode & ClosedToOthers) == 0);
             output.Say(HomeClosedKey, closed ? 1 : 0);
@@ -112,49 +86,26 @@ internal static class InsideCheck
         }
     }
 
-    private static InsidePlace Place(ImmutableArray<LinkWalk> layers, string path)
+    private static InsidePlace Place(MergedTree tree, string path)
     {
-        InsidePlace found = InsidePlace.Missing;
-        foreach (LinkWalk layer in layers)
-        {
-            int error = layer.Open(path, Libc.O_RDONLY | Libc.O_DIRECTORY, out int fd);
-            if (error == Errno.ENOTDIR && found == InsidePlace.Missing && layer.Resolve(path, out _) == 0)
-            {
-                return InsidePlace.Other;
-            }
-
-            if (error != 0)
-            {
-                continue;
-            }
-
-            bool empty = Touch.List(fd, out List<string> names) == 0 && names.Count == 0;
-            Touch.Close(fd);
-            if (!empty)
-            {
-                return InsidePlace.Directory;
-            }
-
-            found = InsidePlace.EmptyDirectory;
-        }
-
-        return found;
+        int error = tree.Find(path, out MergedTree.Place found);
+        return error != 0 ? InsidePlace.Missing
+            : found.Layer >= 0 && !found.Status.IsDirectory ? InsidePlace.Other
+            : tree.List(path).Count == 0 ? InsidePlace.EmptyDirectory
+            : InsidePlace.Directory;
     }
 
-    private static string Glibc(ImmutableArray<LinkWalk> layers)
+    private static string Glibc(MergedTree tree)
     {
-        foreach (LinkWalk layer in layers)
+        foreach (string path in CLibraries)
         {
-            foreach (string path in CLibraries)
+            if (tree.Open(path, Libc.O_RDONLY | Libc.O_NONBLOCK, out int fd) == 0)
             {
-                if (layer.Open(path, Libc.O_RDONLY | Libc.O_NONBLOCK, out int fd) == 0)
+                string version = ElfVersions.Read(fd) is { } library ? GlibcVersion.Highest(library.Defined) : "";
+                Touch.Close(fd);
+                if (version.Length > 0)
                 {
-                    string version = ElfVersions.Read(fd) is { } library ? GlibcVersion.Highest(library.Defined) : "";
-                    Touch.Close(fd);
-                    if (version.Length > 0)
-                    {
-                        return version;
-                    }
+                    return version;
                 }
             }
         }
@@ -162,27 +113,11 @@ internal static class InsideCheck
         return "";
     }
 
-    private static bool IsThere(ImmutableArray<LinkWalk> layers, string path) => layers.Any(l => l.Resolve(path, out _) == 0);
+    private static bool IsThere(MergedTree tree, string path) => tree.Find(path, out _) == 0;
 
-    private static int Open(ImmutableArray<LinkWalk> layers, string path, int flags, out int fd)
+    private static string Text(MergedTree tree, string path)
     {
-        int last = Errno.ENOENT;
-        fd = -1;
-        foreach (LinkWalk layer in layers)
-        {
-            last = layer.Open(path, flags, out fd);
-            if (last is not (Errno.ENOENT or Errno.ENOTDIR))
-            {
-                break;
-            }
-        }
-
-        return last;
-    }
-
-    private static string Text(ImmutableArray<LinkWalk> layers, string path)
-    {
-        if (Open(layers, path, Libc.O_RDONLY | Libc.O_NONBLOCK, out int fd) != 0)
+        if (tree.Open(path, Libc.O_RDONLY | Libc.O_NONBLOCK, out int fd) != 0)
         {
             return "";
         }

@@ -18,6 +18,9 @@ internal sealed class MergedTree : IDisposable
     /// <summary>Why a layer could not be opened, 0 when all could.</summary>
     internal int Error { get; private set; }
 
+    /// <summary>The layer that could not be opened, "" when all could.</summary>
+    internal string ErrorPath { get; } = "";
+
     /// <param name="layers">Topmost first.</param>
     internal MergedTree(IEnumerable<string> layers)
     {
@@ -26,6 +29,7 @@ internal sealed class MergedTree : IDisposable
             Error = Touch.OpenDirectory(Libc.AT_FDCWD, layer, out int fd);
             if (Error != 0)
             {
+                ErrorPath = layer;
                 break;
             }
 
@@ -35,6 +39,45 @@ internal sealed class MergedTree : IDisposable
 
     public void Dispose() => _layers.ForEach(Touch.Close);
 
+    internal int Count => _layers.Count;
+
+    /// <summary>The entry itself, through directories only: ENOTDIR where anything else lies on the way, a link included.</summary>
+    /// <param name="path">Relative.</param>
+    internal int Entry(string path, out Place found)
+    {
+        List<int> visible = All();
+        found = new Place(-1, "", default);
+        for (int end = path.IndexOf('/', StringComparison.Ordinal); ; end = path.IndexOf('/', end + 1))
+        {
+            int error = Look(visible, end < 0 ? path : path[..end], out found, out visible);
+            if (error != 0 || end < 0)
+            {
+                return error;
+            }
+
+            if (!found.Status.IsDirectory)
+            {
+                return Errno.ENOTDIR;
+            }
+        }
+    }
+
+    /// <summary>Names in a directory of one layer; none where it has no such directory, or it cannot be listed.</summary>
+    internal IReadOnlyList<string> Names(int layer, string directory)
+    {
+        if (Touch.Open(_layers[layer], directory.Length == 0 ? "." : directory, Libc.O_RDONLY | Libc.O_DIRECTORY | Libc.O_NOFOLLOW, out int fd) != 0)
+        {
+            return [];
+        }
+
+        int error = Touch.List(fd, out List<string> names);
+        Touch.Close(fd);
+        return error == 0 ? names : [];
+    }
+
+    /// <summary>What a path is in one layer, links not followed; null where it is not there.</summary>
+    internal Libc.FileStatus? StatusIn(int layer, string path) => Touch.Status(_layers[layer], path, Libc.AT_SYMLINK_NOFOLLOW, out Libc.FileStatus status) == 0 ? status : null;
+
     /// <summary>What a path leads to after all links: 0, or an errno.</summary>
     internal int Find(string path, out Place found)
     {
@@ -42,7 +85,7 @@ internal sealed class MergedTree : IDisposable
         List<string> done = [];
         Push(ahead, path);
         found = new Place(-1, "", default);
-        List<int> visible = [.. Enumerable.Range(0, _layers.Count)];
+        List<int> visible = All();
         for (int links = 0; ahead.TryPop(out string? name);)
         {
             if (name == "..")
@@ -77,13 +120,53 @@ internal sealed class MergedTree : IDisposable
         return 0;
     }
 
+    /// <summary>What a path leads to after all links, opened: 0, or an errno.</summary>
+    internal int Open(string path, int flags, out int fd)
+    {
+        fd = -1;
+        int error = Find(path, out Place place);
+        return error != 0 ? error : Touch.Open(_layers[Math.Max(0, place.Layer)], place.Path.Length == 0 ? "." : place.Path, flags, out fd);
+    }
+
+    /// <summary>The names that are seen in the directory that a path leads to; none where it is no directory.</summary>
+    internal SortedSet<string> List(string path)
+    {
+        SortedSet<string> names = new(StringComparer.Ordinal);
+        if (Find(path, out Place place) != 0 || (place.Layer >= 0 && !place.Status.IsDirectory))
+        {
+            return names;
+        }
+
+        List<int> visible = Merge([.. place.Path.Split('/', StringSplitOptions.RemoveEmptyEntries)]);
+        foreach (string name in visible.SelectMany(layer => Names(layer, place.Path)).Distinct(StringComparer.Ordinal))
+        {
+            if (Look(visible, place.Path.Length == 0 ? name : $"{place.Path}/{name}", out _, out _) == 0)
+            {
+                names.Add(name);
+            }
+        }
+
+        return names;
+    }
+
     /// <summary>The beginning of the regular file that a path leads to.</summary>
     internal int Read(Place place, int limit, out byte[] content) => Touch.ReadFile(_layers[place.Layer], place.Path, limit, out content);
+
+    private List<int> All()
+    {
+        List<int> all = new(_layers.Count);
+        for (int i = 0; i < _layers.Count; i++)
+        {
+            all.Add(i);
+        }
+
+        return all;
+    }
 
     /// <summary>A path without links that is known to be a directory.</summary>
     private List<int> Merge(List<string> directory)
     {
-        List<int> visible = [.. Enumerable.Range(0, _layers.Count)];
+        List<int> visible = All();
         for (int i = 1; i <= directory.Count; i++)
         {
             _ = Look(visible, string.Join('/', directory.Take(i)), out _, out visible);

@@ -59,7 +59,7 @@ internal static class ProbeMain
             case (ProbeKind.Configuration, 2):
                 MetadataCheck.Configuration(arguments[0], arguments[1], output);
                 break;
-            case (ProbeKind.Program, >= 2):
+            case (ProbeKind.Program, >= 3):
                 ProgramCheck.Run(ProgramQuestion.FromWords(arguments), output);
                 break;
             case (ProbeKind.Path, 2):

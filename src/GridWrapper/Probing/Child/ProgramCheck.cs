@@ -17,6 +17,10 @@ internal static class ProgramCheck
     internal const string InterpreterKey = "interpreter";
     internal const string InterpreterErrnoKey = "interpreter.errno";
 
+    internal const string UnreadableKey = "unreadable";
+    internal const string UnreadableErrnoKey = "unreadable.errno";
+
+    private const ushort ExecutableByOthers = 0x9;
     private const int HeadBytes = 16 * 1024;
     private const int MaxScripts = 4;
     private const uint InterpreterSegment = 3;
@@ -33,6 +37,7 @@ internal static class ProgramCheck
         {
             output.Step("program");
             Look(tree, question, output);
+            RootCheck.Run(tree, question, output);
         }
     }
 
@@ -55,8 +60,12 @@ internal static class ProgramCheck
 
     private static void Describe(MergedTree tree, MergedTree.Place place, string path, int scripts, ProbeOutput output)
     {
-        if (tree.Read(place, HeadBytes, out byte[] head) != 0)
+        int unread = tree.Read(place, HeadBytes, out byte[] head);
+        if (unread != 0)
         {
+            // What may be executed need not be readable.
+            output.Say(UnreadableKey, path);
+            output.SayErrno(UnreadableErrnoKey, (place.Status.Mode & ExecutableByOthers) == 0 ? unread : 0);
             return;
         }
 
