@@ -33,7 +33,7 @@ internal sealed class Area
 
     internal string Temporary => Path.Combine(Root, "tmp");
 
-    /// <summary>What the run finds in its environment beside PATH, TMPDIR and GRIDWRAP_CACHE.</summary>
+    /// <summary>What the run finds in its environment beside PATH, TMPDIR and GRIDWRAP_CACHE; an empty value removes one of these.</summary>
     internal Dictionary<string, string> Variables { get; } = [];
 
     /// <summary>The path by which the published file is called.</summary>
@@ -112,8 +112,8 @@ internal sealed class Area
         .Append(new KeyValuePair<string, string>("GRIDWRAP_CACHE", Cache))
         .Append(new KeyValuePair<string, string>("PATH", "/usr/local/bin:/usr/bin:/bin"))
         .Append(new KeyValuePair<string, string>("TMPDIR", Temporary))
-        .Where(v => v.Value.Length > 0)
         .DistinctBy(v => v.Key)
+        .Where(v => v.Value.Length > 0)
         .Select(v => $"{v.Key}={v.Value}");
 
     /// <summary>Processes of the user; those of a uid that others use too only when they have to do with this area.</summary>

@@ -42,6 +42,7 @@ internal sealed class SharedRootTests : EndToEndFixture
             Assert.That(dry.Stdout, Does.Contain($"{root}/store-1/layers/sha256/"), dry.ToString());
             Assert.That(JObject.Parse(pull.Stdout).SelectTokens("image.layers[*].root").Select(r => (string)r!), Is.EqualTo(Enumerable.Repeat(root, 4)), pull.ToString());
             Assert.That(JObject.Parse(pull.Stdout).SelectTokens("image.layers[*].source").Select(r => (string)r!), Is.All.EqualTo("cache"));
+            Assert.That(JObject.Parse(pull.Stdout).SelectTokens("image.layers[*].unreadable"), Is.Not.Empty, "the image has files that only their owner may read");
             Assert.That(fetched, Is.Empty);
             Assert.That(Directory.GetDirectories(Path.Combine(area.Cache, "store-1/layers/sha256")), Is.Empty);
         }
