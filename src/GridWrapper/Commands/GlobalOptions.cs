@@ -26,7 +26,8 @@ internal static class GlobalOptions
     internal static readonly OptionSpec RegistryConfig = new("--registry-config", OptionKind.Text, "registry credentials in docker's config.json form", "FILE");
     internal static readonly OptionSpec Server = new("--server", OptionKind.Text, "report to this workload manager", "URL");
     internal static readonly OptionSpec NoReport = new("--no-report", OptionKind.Flag, "report nothing, whatever the profile says");
-    internal static readonly OptionSpec StageOut = new("--stage-out", OptionKind.Text, "copy the outputs there", "DIR");
+    internal static readonly OptionSpec StageIn = new("--stage-in", OptionKind.List, "fetch inputs that are not in the job directory from there; repeatable, asked in this order", "DIR|URL");
+    internal static readonly OptionSpec StageOut = new("--stage-out", OptionKind.List, "deliver the outputs there; repeatable, the next is for when the first does not take a file", "DIR|URL");
     internal static readonly OptionSpec Result = new("--result", OptionKind.Text, "where the result document goes (default: gridwrap-result.json in the job directory)", "FILE");
     internal static readonly OptionSpec Job = new("--job", OptionKind.Text, "job definition in any of PanDA's shapes; - is stdin", "FILE");
     internal static readonly OptionSpec PullJob = new("--pull-job", OptionKind.Flag, "ask the workload manager for one job and run it");
@@ -44,7 +45,7 @@ internal static class GlobalOptions
     internal static readonly ImmutableArray<OptionSpec> Launching = [Timeout, MemoryLimit, DryRun, Bind, Env, InitialDirectory, Gpu, Writable, FakeRoot, Personality, Entrypoint, ImageHome];
 
     /// <summary>Taken by `run`.</summary>
-    internal static readonly ImmutableArray<OptionSpec> Running = [Job, PullJob, Server, Queue, NoReport, StageOut, Result];
+    internal static readonly ImmutableArray<OptionSpec> Running = [Job, PullJob, Server, Queue, NoReport, StageIn, StageOut, Result];
 
     /// <summary>All that `exec` takes.</summary>
     internal static readonly ImmutableArray<OptionSpec> OfExec = [.. Common, .. Planning, .. Launching];

@@ -60,9 +60,8 @@ internal static class SettingsReader
             Json = given.Flag(GlobalOptions.Json),
             Server = given.Flag(GlobalOptions.NoReport) ? null : ServerUrl(given.Text(GlobalOptions.Server) ?? site.Panda.Server, faults),
             Queue = given.Text(GlobalOptions.Queue) ?? site.Panda.Queue ?? environment.GetValueOrDefault("PILOT_SITENAME"),
-            StageOut = given.Text(GlobalOptions.StageOut) is { } target && !target.Contains("://", StringComparison.Ordinal)
-                ? Path.GetFullPath(target, here)
-                : given.Text(GlobalOptions.StageOut),
+            StageIn = Addresses(given.List(GlobalOptions.StageIn), site.Storage.StageIn, (GlobalOptions.StageIn.Name, here), faults),
+            StageOut = Addresses(given.List(GlobalOptions.StageOut), site.Storage.StageOut, (GlobalOptions.StageOut.Name, here), faults),
             ResultFile = given.Text(GlobalOptions.Result) is { } result ? Path.GetFullPath(result, here) : null,
         };
         if (settings is { Entrypoint: not null, Personality: "singularity" })
@@ -186,6 +185,31 @@ internal static class SettingsReader
         }
 
         return assignments;
+    }
+
+    /// <summary>The line's addresses, else the profile's. A loop: this is on the path of every start.</summary>
+    private static ImmutableArray<StorageAddress> Addresses(IReadOnlyList<string> given, ImmutableArray<string> otherwise, (string Option, string Here) source, List<string> faults)
+    {
+        if (given.Count == 0 && otherwise.IsEmpty)
+        {
+            return [];
+        }
+
+        ImmutableArray<StorageAddress>.Builder addresses = ImmutableArray.CreateBuilder<StorageAddress>();
+        foreach (string text in given.Count > 0 ? given : otherwise)
+        {
+            string full = text.Contains("://", StringComparison.Ordinal) || text.Length == 0 ? text : Path.GetFullPath(text, source.Here);
+            if (StorageAddress.Fault(full) is { } wrong)
+            {
+                faults.Add($"{source.Option}: {wrong}");
+            }
+            else
+            {
+                addresses.Add(StorageAddress.Of(full));
+            }
+        }
+
+        return addresses.ToImmutable();
     }
 
     private static string? ServerUrl(string? text, List<string> faults)

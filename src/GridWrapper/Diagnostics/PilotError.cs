@@ -12,11 +12,13 @@ internal static class PilotError
     internal const int OutputFileTooLarge = 1124;
     internal const int StageOutFailed = 1137;
     internal const int PandaKill = 1144;
+    internal const int Md5Mismatch = 1145;
     internal const int TransformDownloadFailure = 1149;
     internal const int LoopingJob = 1150;
     internal const int StageOutTimeout = 1152;
     internal const int NoProxy = 1163;
     internal const int MissingOutputFile = 1165;
+    internal const int AdlerMismatch = 1171;
     internal const int LfnTooLong = 1190;
     internal const int ZeroFileSize = 1191;
     internal const int Mkdir = 1199;

@@ -30,6 +30,9 @@ internal sealed record JobRequest
     /// <summary>Main inputs (`-i`), LFNs or URLs.</summary>
     public ImmutableArray<string> Inputs { get; init; } = [];
 
+    /// <summary>What the job's document says of its inputs; empty for the bare calling convention.</summary>
+    public ImmutableArray<InputFile> InputFiles { get; init; } = [];
+
     /// <summary>Secondary streams (`--inMap`), in the order of the literal.</summary>
     public ImmutableArray<InputStream> InMap { get; init; } = [];
 

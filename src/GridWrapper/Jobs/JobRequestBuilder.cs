@@ -66,6 +66,7 @@ internal sealed class JobRequestBuilder(JobReadOptions options, FaultList faults
         TaskId = fields.Whole("taskID"),
         Attempt = Small(fields, "attemptNr"),
         JobName = fields.Text("jobName"),
+        InputFiles = InputFile.Of(fields),
         LogFile = fields.Text("logFile"),
         LogGuid = fields.Text("logGUID"),
         LogScope = fields.Text("scopeLog"),

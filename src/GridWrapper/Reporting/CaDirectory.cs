@@ -37,6 +37,28 @@ internal static class CaDirectory
         return certificates;
     }
 
+    /// <summary>Whom a TLS client believes that trusts the CAs of a directory.</summary>
+    /// <exception cref="GridWrapperException">The directory hangs or holds no CA.</exception>
+    internal static async Task<X509ChainPolicy> TrustAsync(string directory, bool systemToo, TimeProvider time, CancellationToken ct)
+    {
+        X509Certificate2Collection trusted = await LoadAsync(directory, time, ct);
+        if (systemToo)
+        {
+            using X509Store system = new(StoreName.Root, StoreLocation.LocalMachine, OpenFlags.ReadOnly);
+            trusted.AddRange(system.Certificates);
+        }
+
+        if (trusted.Count == 0)
+        {
+            throw CredentialFault.Of("read-ca-directory", $"there is no CA certificate (*.0, *.pem) in {directory}: correct X509_CERT_DIR");
+        }
+
+        // Grid CRLs are files that the site refreshes, not something to be fetched in a handshake; the pilot does not consult them either.
+        X509ChainPolicy policy = new() { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        policy.CustomTrustStore.AddRange(trusted);
+        return policy;
+    }
+
     private static async Task<string> ReadAsync(string directory, TimeProvider time, CancellationToken ct)
     {
         AnonymousPipeServerStream pipe = new(PipeDirection.In, HandleInheritability.None);

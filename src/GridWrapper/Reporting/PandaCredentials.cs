@@ -35,13 +35,7 @@ internal sealed record PandaCredentials
     /// <exception cref="GridWrapperException">A token is named but not found, and there is no proxy either; or a token has no Origin.</exception>
     internal static PandaCredentials FromEnvironment(CredentialSurroundings around)
     {
-        string? explicitCa = around.Get("X509_CERT_DIR");
-        PandaCredentials trust = new()
-        {
-            CaDirectory = explicitCa ?? (around.CaDirectoryExists(DefaultCaDirectory) ? DefaultCaDirectory : null),
-            TrustSystemToo = explicitCa is null,
-            VerifyServer = around.Get("PANDA_VERIFY_HOST") is not "off",
-        };
+        PandaCredentials trust = TrustOf(around);
         string? proxy = FindProxy(around);
         TokenSource? token = FindToken(around, proxy is null);
         if (token is null)
@@ -57,9 +51,22 @@ internal sealed record PandaCredentials
                 : throw CredentialFault.Of("find-credentials", $"the bearer token {token} cannot be used without an Origin: set PANDA_AUTH_ORIGIN to <vo> or <vo>.<role>");
     }
 
+    /// <summary>Whose certificates are believed; nothing to show.</summary>
+    internal static PandaCredentials TrustOf(CredentialSurroundings around)
+    {
+        string? explicitCa = around.Get("X509_CERT_DIR");
+        return new PandaCredentials
+        {
+            CaDirectory = explicitCa ?? (around.CaDirectoryExists(DefaultCaDirectory) ? DefaultCaDirectory : null),
+            TrustSystemToo = explicitCa is null,
+            VerifyServer = around.Get("PANDA_VERIFY_HOST") is not "off",
+        };
+    }
+
     private const string DefaultCaDirectory = "/etc/grid-security/certificates";
 
-    private static string? FindProxy(CredentialSurroundings around)
+    /// <summary>X509_USER_PROXY, else the usual place; null when there is none.</summary>
+    internal static string? FindProxy(CredentialSurroundings around)
     {
         if (around.Get("X509_USER_PROXY") is { } named)
         {

@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Http;
 using System.Net.Security;
 using System.Security.Authentication;
-using System.Security.Cryptography.X509Certificates;
 using GridWrapper.Diagnostics;
 using NLog;
 using RestSharp;
@@ -169,29 +168,9 @@ internal sealed class PandaTransport(PandaOptions options) : IDisposable
         }
         else if (credentials.CaDirectory is { } directory)
         {
-            tls.CertificateChainPolicy = await TrustAsync(directory, ct);
+            tls.CertificateChainPolicy = await CaDirectory.TrustAsync(directory, credentials.TrustSystemToo, options.Time, ct);
         }
 
         return tls;
-    }
-
-    private async Task<X509ChainPolicy> TrustAsync(string directory, CancellationToken ct)
-    {
-        X509Certificate2Collection trusted = await CaDirectory.LoadAsync(directory, options.Time, ct);
-        if (options.Credentials.TrustSystemToo)
-        {
-            using X509Store system = new(StoreName.Root, StoreLocation.LocalMachine, OpenFlags.ReadOnly);
-            trusted.AddRange(system.Certificates);
-        }
-
-        if (trusted.Count == 0)
-        {
-            throw CredentialFault.Of("read-ca-directory", $"there is no CA certificate (*.0, *.pem) in {directory}: correct X509_CERT_DIR");
-        }
-
-        // Grid CRLs are files that the site refreshes, not something to be fetched in a handshake; the pilot does not consult them either.
-        X509ChainPolicy policy = new() { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        policy.CustomTrustStore.AddRange(trusted);
-        return policy;
     }
 }

@@ -17,8 +17,11 @@ internal static class ProxyCertificate
     private static ReadOnlySpan<byte> LimitedPolicy => [0x06, 0x0b, 0x2b, 0x06, 0x01, 0x04, 0x01, 0x9b, 0x50, 0x01, 0x01, 0x01, 0x09];
 
     /// <summary>Loads the file with everything that has to be sent: a server that knows only the CA cannot verify the leaf alone.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="limitedToo">Storages take limited proxies, the workload manager does not.</param>
     /// <exception cref="GridWrapperException">Unreadable, not a proxy, expired, or limited.</exception>
-    internal static SslStreamCertificateContext Load(string path, TimeProvider time)
+    internal static SslStreamCertificateContext Load(string path, TimeProvider time, bool limitedToo = false)
     {
         string pem;
         try
@@ -42,7 +45,7 @@ internal static class ProxyCertificate
             throw CredentialFault.Of("read-proxy", $"{path} is not an X.509 proxy (one PEM file with certificate, unencrypted key, chain): {ServerAnswer.OneLine(e.Message)}", e);
         }
 
-        Check(path, certificates, time);
+        Check(path, certificates, time, limitedToo);
         return NewContext(leaf, new ReadOnlyCollection<X509Certificate2>([.. certificates.Skip(1)]), null);
     }
 
@@ -55,12 +58,12 @@ internal static class ProxyCertificate
     private static extern SslStreamCertificateContext NewContext(
         X509Certificate2 target, ReadOnlyCollection<X509Certificate2> intermediates, SslCertificateTrust? trust);
 
-    private static void Check(string path, X509Certificate2Collection certificates, TimeProvider time)
+    private static void Check(string path, X509Certificate2Collection certificates, TimeProvider time, bool limitedToo)
     {
         DateTime now = time.GetUtcNow().UtcDateTime;
         foreach (X509Certificate2 certificate in certificates)
         {
-            if (IsLimited(certificate))
+            if (!limitedToo && IsLimited(certificate))
             {
                 throw CredentialFault.Of("read-proxy", $"{path} is a limited proxy ({certificate.Subject}): the server refuses those. Make a full one (voms-proxy-init without -limited)");
             }

@@ -2,6 +2,8 @@ using System.Net.Http;
 using GridWrapper.Launching;
 using GridWrapper.Probing;
 using GridWrapper.Registries;
+using GridWrapper.Reporting;
+using GridWrapper.Staging;
 using GridWrapper.Strategies;
 using GridWrapper.Watching;
 
@@ -12,9 +14,15 @@ internal sealed class Composition : IDisposable
 {
     private readonly Lazy<HttpClient> _http = new(() => new HttpClient(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(30) }) { Timeout = Timeout.InfiniteTimeSpan });
 
+    private readonly Lazy<Storages> _storages;
+
     private Composition(RunSettings settings, TimeProvider time)
     {
         Settings = settings;
+        _storages = new Lazy<Storages>(() => new Storages(
+            new StorageContext { Policy = settings.Site.Storage, Environment = settings.Environment, Time = time },
+            StorageCredentials.FromEnvironment(new CredentialSurroundings { Variable = name => settings.Environment.GetValueOrDefault(name), Uid = Linux.Libc.GetUid() }),
+            Random.Shared));
         Time = time;
         Children = new ProbeChildren(ProbeProgram.Self, time);
         Clients = new RegistryClientFactory(time, Random.Shared) { ConfigFile = settings.RegistryConfig };
@@ -49,6 +57,9 @@ internal sealed class Composition : IDisposable
     internal RegistryClientFactory Clients { get; }
 
     internal ProgressDisplay Progress { get; }
+
+    /// <summary>For inputs and outputs.</summary>
+    internal Storages Storages => _storages.Value;
 
     internal ImmutableArray<IRootfsStrategy> Strategies { get; private init; }
 
@@ -105,6 +116,11 @@ internal sealed class Composition : IDisposable
         if (_http.IsValueCreated)
         {
             _http.Value.Dispose();
+        }
+
+        if (_storages.IsValueCreated)
+        {
+            _storages.Value.Dispose();
         }
     }
 }

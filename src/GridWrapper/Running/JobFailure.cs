@@ -9,13 +9,19 @@ internal static class JobFailure
     /// <summary>Null when everything promised is there.</summary>
     internal static Failure? Of(OutputSet outputs) => outputs.Faults.IsEmpty ? null : new Failure
     {
-        Blame = outputs.Faults[0].PilotErrorCode is PilotError.StageOutFailed ? Blame.Site : Blame.User,
+        Blame = outputs.Faults[0].PilotErrorCode is PilotError.StageOutFailed || IsDelivery(outputs.Faults[0]) ? Blame.Site : Blame.User,
         Phase = Phase.Outputs,
-        Step = "collect-outputs",
+        Step = outputs.Faults[0].Step,
         PilotErrorCode = outputs.Faults[0].PilotErrorCode,
         Message = $"the payload succeeded, but {string.Join("; ", outputs.Faults.Select(f => f.Message))}",
+        Retryable = IsDelivery(outputs.Faults[0]),
         ExitCode = ExitCodes.OutputMissing,
     };
+
+    /// <summary>The log stayed behind: the workload manager would wait for it for ever.</summary>
+    internal static Failure? OfLog(OutputFault? fault) => fault is null ? null : Of(new OutputSet { Faults = [fault] });
+
+    private static bool IsDelivery(OutputFault fault) => fault.Step == Staging.OutputDelivery.Step;
 
     internal static GridWrapperException MissingInputs(ImmutableArray<string> names, string directory) => new(new Failure
     {

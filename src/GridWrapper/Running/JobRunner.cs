@@ -4,6 +4,7 @@ using GridWrapper.Launching;
 using GridWrapper.Layers;
 using GridWrapper.Outputs;
 using GridWrapper.Reporting;
+using GridWrapper.Staging;
 using GridWrapper.Watching;
 using Microsoft.Win32.SafeHandles;
 using NLog;
@@ -27,7 +28,12 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
 
     private readonly DateTimeOffset _began = parts.Time.GetUtcNow();
 
+    private readonly OutputDelivery? _delivery = parts.Settings.StageOut.IsEmpty ? null : new OutputDelivery(parts.Storages, parts.Settings.StageOut, job);
+
     private volatile PayloadUsage? _usage;
+
+    /// <summary>Seconds spent on fetching inputs.</summary>
+    private double _stageIn;
 
     private RunSettings Settings => parts.Settings;
 
@@ -41,14 +47,18 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         try
         {
             RefuseImpossible();
-            LocalDelivery? delivery = Settings.StageOut is { } target ? LocalDelivery.For(target) : null;
             if (link is not null)
             {
                 await link.StartingAsync(signals.Stop, signals.Cancelled);
             }
 
+            if (_delivery is not null)
+            {
+                await _delivery.CheckAsync(signals.Cancelled);
+            }
+
             outcome = await PayloadAsync(outcome);
-            outcome = await OutputsAsync(outcome, delivery);
+            outcome = await OutputsAsync(outcome);
         }
         catch (GridWrapperException e)
         {
@@ -110,16 +120,12 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         {
             RunControl control = Control(stdout, stderr, scratch.Path);
             ImageOutcome image = await parts.Runner.RunAsync(prepared, rootfs => payload.Compose(prepared.Input, rootfs, scratch.Path), control, signals.Cancelled);
-            outcome = outcome with { Image = image, Failure = image.Failure ?? (image.Result is { } ended ? LimitFailure.Of(ended, Timeout) : null), Timings = image.Timings };
+            outcome = outcome with { Image = image, Failure = image.Failure ?? (image.Result is { } ended ? LimitFailure.Of(ended, Timeout) : null), Timings = image.Timings with { StageIn = _stageIn } };
             return await PostprocessAsync(steps, outcome);
         }
         finally
         {
             payload.TakeAway();
-            if (link is not null)
-            {
-                await link.StopHeartbeatAsync();
-            }
         }
     }
 
@@ -136,7 +142,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
             await SandboxArchive.UnpackAsync(file, Settings.WorkDirectory, signals.Cancelled);
         }
 
-        JobPayload payload = new(Settings, job);
+        JobPayload payload = await StageInAsync(new JobPayload(Settings, job));
         if (payload.MissingInputs is { IsEmpty: false } missing)
         {
             throw JobFailure.MissingInputs(missing, Settings.WorkDirectory);
@@ -169,6 +175,28 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         }
     }
 
+    /// <summary>Brings the inputs; the server hears of the job meanwhile, because that may take long.</summary>
+    /// <returns>The payload with what is there now.</returns>
+    private async Task<JobPayload> StageInAsync(JobPayload payload)
+    {
+        if (Settings.StageIn.IsEmpty)
+        {
+            return payload;
+        }
+
+        long began = parts.Time.GetTimestamp();
+        Task staging = new InputStaging(parts.Storages, Settings.StageIn).FetchAsync(InputStaging.Of(job, payload.MissingInputs), Settings.WorkDirectory, signals.Cancelled);
+        TimeSpan beat = TimeSpan.FromSeconds(Settings.Site.Panda.HeartbeatSeconds);
+        while (link is not null && await Task.WhenAny(staging, Task.Delay(beat, parts.Time, signals.Cancelled)) != staging && !signals.Cancelled.IsCancellationRequested)
+        {
+            await link.StartingAsync(signals.Stop, signals.Cancelled);
+        }
+
+        await staging;
+        _stageIn = parts.Time.GetElapsedTime(began).TotalSeconds;
+        return new JobPayload(Settings, job);
+    }
+
     private RunControl Control(SafeFileHandle? stdout, SafeFileHandle? stderr, string scratch)
     {
         return new RunControl
@@ -189,7 +217,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         ? null
         : File.OpenHandle(Path.Combine(Settings.WorkDirectory, name), FileMode.Create, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
 
-    private async Task<JobOutcome> OutputsAsync(JobOutcome outcome, LocalDelivery? delivery)
+    private async Task<JobOutcome> OutputsAsync(JobOutcome outcome)
     {
         if (outcome.Image?.Result is not { } result)
         {
@@ -198,9 +226,9 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
 
         long began = parts.Time.GetTimestamp();
         OutputSet outputs = await new OutputCollector(Guid.NewGuid).CollectAsync(Settings.WorkDirectory, StepOutputs.Of(job, Settings.WorkDirectory), CancellationToken.None);
-        if (delivery is not null && result.ExitCode == 0 && outcome.Failure is null)
+        if (_delivery is not null && result.ExitCode == 0 && outcome.Failure is null)
         {
-            outputs = await delivery.DeliverAsync(outputs, CancellationToken.None);
+            outputs = await _delivery.DeliverAsync(outputs, signals.Cancelled);
         }
 
         return outcome with
@@ -221,13 +249,11 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         files.WriteErrorReport(outcome, underPilot: link is null);
         if (link is not null)
         {
-            outcome = outcome with { Log = await LogAsync(outcome) };
             using CancellationTokenSource limit = new();
-            if (signals.Cancelled.IsCancellationRequested)
-            {
-                limit.CancelAfter(LastWords);
-            }
-
+            using CancellationTokenRegistration hurry = signals.Cancelled.Register(() => limit.CancelAfter(LastWords));
+            outcome = await LogAsync(outcome, limit.Token);
+            files.WriteErrorReport(outcome, underPilot: false);
+            await link.StopHeartbeatAsync();
             await link.FinalAsync(Final(outcome, report), limit.Token);
         }
 
@@ -240,21 +266,25 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         return outcome;
     }
 
-    private async Task<OutputFile?> LogAsync(JobOutcome outcome)
+    /// <summary>The log tarball, made and delivered. Left behind it fails a job that was fine otherwise, as it does with the pilot.</summary>
+    private async Task<JobOutcome> LogAsync(JobOutcome outcome, CancellationToken ct)
     {
-        if (job.LogFile is null)
-        {
-            return null;
-        }
-
         try
         {
-            return await new LogTarball(Guid.NewGuid).CreateAsync(Settings.WorkDirectory, new LogRequest(job, outcome.Outputs, Settings.Queue), CancellationToken.None);
+            OutputFile? log = await new LogTarball(Guid.NewGuid).CreateAsync(Settings.WorkDirectory, new LogRequest(job, outcome.Outputs, Settings.Queue), CancellationToken.None);
+            if (log is null || _delivery is null)
+            {
+                return outcome with { Log = log };
+            }
+
+            (OutputFile delivered, OutputFault? fault) = await _delivery.DeliverAsync(log, ct);
+            bool fine = outcome is { Failure: null, Image.Result.ExitCode: 0 };
+            return outcome with { Log = delivered, Failure = fine ? JobFailure.OfLog(fault) : outcome.Failure };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or GridWrapperException)
         {
             Log.Error("the log tarball could not be made: {Message}", e.Message);
-            return null;
+            return outcome;
         }
     }
 
@@ -267,6 +297,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         JobReport = report,
         Timings = new JobTimings
         {
+            StageIn = TimeSpan.FromSeconds(outcome.Timings.StageIn),
             Payload = TimeSpan.FromSeconds(outcome.Timings.Payload),
             StageOut = TimeSpan.FromSeconds(outcome.Timings.Outputs),
             Setup = TimeSpan.FromSeconds(outcome.Timings.Probe + outcome.Timings.Resolve + outcome.Timings.Materialise + outcome.Timings.Launch),

@@ -219,6 +219,7 @@ internal static class ResultDocument
         ["probe"] = Math.Round(t.Probe, 3),
         ["resolve"] = Math.Round(t.Resolve, 3),
         ["materialise"] = Math.Round(t.Materialise, 3),
+        ["stageIn"] = Math.Round(t.StageIn, 3),
         ["launch"] = Math.Round(t.Launch, 3),
         ["payload"] = Math.Round(t.Payload, 3),
         ["outputs"] = Math.Round(t.Outputs, 3),

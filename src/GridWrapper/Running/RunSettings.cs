@@ -68,7 +68,11 @@ internal sealed record RunSettings
 
     public string? Queue { get; init; }
 
-    public string? StageOut { get; init; }
+    /// <summary>Where inputs that are not in the job directory are fetched from, in this order.</summary>
+    public ImmutableArray<StorageAddress> StageIn { get; init; } = [];
+
+    /// <summary>Where outputs are delivered, in this order; empty: they stay in the job directory.</summary>
+    public ImmutableArray<StorageAddress> StageOut { get; init; } = [];
 
     /// <summary>Path of the result document, null = default of the command.</summary>
     public string? ResultFile { get; init; }

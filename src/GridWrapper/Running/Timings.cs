@@ -9,6 +9,8 @@ internal sealed record Timings
 
     public double Materialise { get; init; }
 
+    public double StageIn { get; init; }
+
     public double Launch { get; init; }
 
     public double Payload { get; init; }

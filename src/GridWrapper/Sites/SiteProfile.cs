@@ -51,6 +51,8 @@ internal sealed record SiteProfile
     public IdentityPolicy Identity { get; init; } = new();
 
     public LimitPolicy Limits { get; init; } = new();
+
+    public StoragePolicy Storage { get; init; } = new();
 }
 
 /// <summary>How CVMFS is looked at and how far it is trusted.</summary>

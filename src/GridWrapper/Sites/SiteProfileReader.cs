@@ -102,6 +102,7 @@ internal static class SiteProfileReader
             Identity = root.Section("identity") is { } identity ? ReadIdentity(identity) : otherwise.Identity,
             Panda = root.Section("panda") is { } panda ? ReadPanda(panda) : otherwise.Panda,
             Limits = root.Section("limits") is { } limits ? LimitPolicyReader.Read(limits) : otherwise.Limits,
+            Storage = root.Section("storage") is { } storage ? StoragePolicyReader.Read(storage) : otherwise.Storage,
         };
         root.Finish();
         return profile;

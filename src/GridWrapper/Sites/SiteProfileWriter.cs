@@ -55,6 +55,19 @@ internal static class SiteProfileWriter
             ["finalUpdateSeconds"] = profile.Panda.FinalUpdateSeconds,
         },
         ["limits"] = Limits(profile.Limits),
+        ["storage"] = Storage(profile.Storage),
+    };
+
+    private static JObject Storage(StoragePolicy storage) => new()
+    {
+        ["stageIn"] = new JArray(storage.StageIn),
+        ["stageOut"] = new JArray(storage.StageOut),
+        ["trustedHosts"] = new JArray(storage.TrustedHosts),
+        ["plainHttp"] = new JArray(storage.PlainHttp),
+        ["xrdcp"] = storage.Xrdcp,
+        ["tries"] = storage.Tries,
+        ["pauseSeconds"] = storage.PauseSeconds,
+        ["stallSeconds"] = storage.StallSeconds,
     };
 
     private static JObject Limits(LimitPolicy limits) => new()

@@ -29,6 +29,7 @@ public sealed class ArchitectureTest
         ["Watching"] = "Diagnostics Linux Probing",
         ["Launching"] = "Diagnostics Linux Images Sites Probing Planning Strategies Watching",
         ["Outputs"] = "Diagnostics Linux Jobs",
+        ["Staging"] = "Diagnostics Linux Jobs Sites Outputs Reporting",
         ["Reporting"] = "Diagnostics Linux Jobs Probing Launching Outputs Watching",
     };
 
@@ -41,9 +42,9 @@ public sealed class ArchitectureTest
         yield return Rule("the command line parser stays in Commands", @"\bSystem\.CommandLine\b", "Commands/", "Program.cs");
         yield return Rule("RestSharp stays in Reporting", @"\bRestSharp\b", "Reporting/");
         yield return Rule(
-            "HTTP is spoken in Registries, by the PanDA transport and for the sandbox",
+            "HTTP is spoken in Registries, in Staging, by the PanDA transport and for the sandbox",
             @"\b(HttpClient|HttpMessageInvoker)\b",
-            "Registries/", "Reporting/", "Running/SandboxFetcher.cs", "Running/Composition.cs");
+            "Registries/", "Staging/", "Reporting/", "Running/SandboxFetcher.cs", "Running/Composition.cs");
         yield return Rule("Mono.Posix stays in Linux", @"\bMono\.Unix\b", "Linux/");
         yield return Rule("no JSON library on the path of exec", @"\bNewtonsoft\b",
             "Commands/", "Jobs/", "Sites/", "Images/", "Probing/", "Registries/", "Layers/", "Running/", "Reporting/", "SelfTest/", "Outputs/");

@@ -136,7 +136,7 @@ public class SettingsReaderTests
         RunSettings settings = Read([], null, (GlobalOptions.WorkDirectory, "/tmp"), (GlobalOptions.Result, "r.json"), (GlobalOptions.StageOut, "out"), (GlobalOptions.RegistryConfig, "c.json"), (GlobalOptions.Bind, "data:/data"));
         string here = Path.GetDirectoryName(settings.ResultFile!)!;
         Assert.That(
-            (settings.StageOut, settings.RegistryConfig, settings.Binds[0].Source, Path.IsPathRooted(here)),
+            (settings.StageOut.Single().Base, settings.RegistryConfig, settings.Binds[0].Source, Path.IsPathRooted(here)),
             Is.EqualTo((Path.Combine(here, "out"), Path.Combine(here, "c.json"), Path.Combine(here, "data"), true)));
     }
 

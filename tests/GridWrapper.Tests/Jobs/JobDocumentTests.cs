@@ -132,6 +132,7 @@ internal sealed class JobDocumentTests
         ExecArgs = "--nocvmfs --nohome",
         Sandbox = new Sandbox(new Uri("https://pandacache.cern.ch"), "jobO.x.tar.gz"),
         Inputs = ["AOD.1", "AOD.2"],
+        InputFiles = [new InputFile("AOD.1"), new InputFile("AOD.2")],
         Outputs = [new OutputSpec("out.json", "T._1.out.json", OutputKind.File) { Scope = "user.tester" }, new OutputSpec("h*", "T._1.h.tgz", OutputKind.Glob) { Scope = "group.x" }],
         LogFile = "T.log.1.log.tgz",
         LogGuid = "d5e9",

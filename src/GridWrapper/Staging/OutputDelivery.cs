@@ -1,0 +1,107 @@
+using GridWrapper.Diagnostics;
+using GridWrapper.Jobs;
+using GridWrapper.Outputs;
+using GridWrapper.Sites;
+using NLog;
+
+namespace GridWrapper.Staging;
+
+/// <summary>
+/// `--stage-out`: brings outputs and log to the first address that takes them. A file that no address takes keeps a null URL and adds a fault; the others are
+/// delivered all the same.
+/// </summary>
+/// <param name="storages">The protocols.</param>
+/// <param name="targets">In the order of preference, at least one.</param>
+/// <param name="job">Knows the scopes.</param>
+internal sealed class OutputDelivery(Storages storages, ImmutableArray<StorageAddress> targets, JobRequest job)
+{
+    /// <summary>The step that failures of delivery are told with.</summary>
+    internal const string Step = "stage-out";
+
+    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+
+    /// <summary>Addresses that failed for a reason that concerns the next file too: they are asked last.</summary>
+    private readonly HashSet<StorageAddress> _doubtful = [];
+
+    /// <exception cref="GridWrapperException">No address can be used on this node; exit 75.</exception>
+    internal async Task CheckAsync(CancellationToken ct)
+    {
+        if (await storages.RefusalAsync(targets, ct) is { } reason)
+        {
+            throw new GridWrapperException(new Failure
+            {
+                Blame = Blame.Site,
+                Phase = Phase.Job,
+                Step = Step,
+                PilotErrorCode = PilotError.StageOutFailed,
+                Message = $"outputs could not be delivered to {string.Join(" or ", targets)}: {reason}",
+                Retryable = true,
+                ExitCode = ExitCodes.TryElsewhere,
+            });
+        }
+    }
+
+    /// <summary>Delivers a set.</summary>
+    internal async Task<OutputSet> DeliverAsync(OutputSet outputs, CancellationToken ct)
+    {
+        ImmutableArray<OutputFile>.Builder files = ImmutableArray.CreateBuilder<OutputFile>();
+        List<OutputFault> faults = [.. outputs.Faults];
+        foreach (OutputFile file in outputs.Files)
+        {
+            (OutputFile delivered, OutputFault? fault) = await DeliverAsync(file, ct);
+            files.Add(delivered);
+            faults.AddRange(fault is null ? [] : [fault]);
+        }
+
+        return outputs with { Files = files.ToImmutable(), Faults = [.. faults] };
+    }
+
+    /// <summary>Delivers one file, e.g. the log.</summary>
+    /// <returns>The file with its URL and no fault, or the file as it was and the reason.</returns>
+    internal async Task<(OutputFile File, OutputFault? Fault)> DeliverAsync(OutputFile file, CancellationToken ct)
+    {
+        List<string> reasons = [];
+        int code = PilotError.StageOutFailed;
+        foreach (StorageAddress target in targets.OrderBy(_doubtful.Contains))
+        {
+            try
+            {
+                return (await DeliverAsync(file, target, ct), null);
+            }
+            catch (StorageException e)
+            {
+                code = e.Trouble == StorageTrouble.Stalled ? PilotError.StageOutTimeout : code;
+                reasons.Add(e.Message);
+                _ = e.Trouble is StorageTrouble.Taken or StorageTrouble.Local || _doubtful.Add(target);
+                Log.Warn("{Lfn} was not taken by {Target}: {Message}", file.Lfn, target, e.Message);
+            }
+            catch (GridWrapperException e)
+            {
+                // The credentials cannot be read or have expired.
+                code = e.Failure.PilotErrorCode;
+                reasons.Add(e.Message);
+            }
+            catch (OperationCanceledException) when (ct.IsCancellationRequested)
+            {
+                reasons.Add("a signal ended the run before it was delivered");
+                break;
+            }
+        }
+
+        return (file, new OutputFault(file.Lfn, code, $"the output \"{file.Lfn}\" could not be delivered: {string.Join("; ", reasons)}; it is still in the work directory") { Step = Step });
+    }
+
+    private async Task<OutputFile> DeliverAsync(OutputFile file, StorageAddress target, CancellationToken ct)
+    {
+        string? scope = file.Lfn == job.LogFile ? job.LogScope ?? job.Scope : job.Outputs.FirstOrDefault(o => o.Lfn == file.Lfn)?.Scope ?? job.Scope;
+        if (target.Deterministic && scope is null)
+        {
+            throw new StorageException(StorageTrouble.Taken, $"{target} needs the scope of the file, and the job names none (scopeOut, scopeLog)");
+        }
+
+        string place = target.PlaceOf(file.Lfn, scope);
+        await storages.Retries.RunAsync($"delivering {file.Lfn} to {target}", token => storages.For(target.Kind).DeliverAsync(file, place, token), ct);
+        Log.Info("delivered {Lfn} to {Place}", file.Lfn, place);
+        return file with { Url = target.Kind == StorageKind.Directory ? new Uri(place).AbsoluteUri : place };
+    }
+}

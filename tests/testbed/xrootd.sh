@@ -1,0 +1,99 @@
+#!/bin/bash
+# xrootd.sh start DIR [--no-checksums]
+# xrootd.sh stop DIR
+# An XRootD server with its HTTP door on 127.0.0.1, as uid 12345. DIR, made when missing, holds store/ (what it exports as /, kept over stop and
+# start), xrootd.cfg, log, pid, address. After the first start its ports stay the same.
+#   start  stdout: "ROOTPORT HTTPPORT", one line; returns when both listen. --no-checksums: it computes none. Running already: only prints
+#   stop   ends the daemon and waits for it; stopping one that does not run succeeds. Stdout: nothing
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=common.sh
+. "$here/common.sh"
+
+readonly usage="usage: xrootd.sh start DIR [--no-checksums] | stop DIR"
+
+# running DIR: prints the pid when that process is the server of DIR, not a later one with its number.
+running() {
+    local pid words
+    [[ -s $1/pid ]] || return 1
+    pid=$(<"$1/pid")
+    mapfile -d '' words 2>/dev/null <"/proc/$pid/cmdline" || return 1
+    [[ ${words[*]} == *"$1/xrootd.cfg"* ]] || return 1
+    printf '%s\n' "$pid"
+}
+
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+free_port() {
+    local port
+    while port=$((20000 + RANDOM % 12000)) && listens "$port"; do :; done
+    printf '%s\n' "$port"
+}
+
+write_config() {
+    cat >"$1/xrootd.cfg" <<CFG
+all.export /
+oss.localroot $1/store
+xrd.port $2
+xrd.protocol XrdHttp:$3 libXrdHttp.so
+xrd.network nodnr
+all.adminpath $1/run
+all.pidpath $1/run
+http.listingdeny no
+$4
+CFG
+}
+
+start() {
+    local dir=$1 checksums="xrootd.chksum max 4 adler32 md5" root http pid deadline=$((SECONDS + 15))
+    [[ ${2-} != --no-checksums ]] || checksums=""
+    need_root
+    need_command xrootd xrdcp setpriv
+    if running "$dir" >/dev/null; then
+        cat "$dir/address"
+        return
+    fi
+    install -d -o "$testbed_uid" -g "$testbed_uid" "$dir" "$dir/store" "$dir/run"
+    [[ -s $dir/address ]] || printf '%s %s\n' "$(free_port)" "$(free_port)" >"$dir/address"
+    read -r root http <"$dir/address"
+    write_config "$dir" "$root" "$http" "$checksums"
+    setsid setpriv --reuid "$testbed_uid" --regid "$testbed_uid" --clear-groups env HOME="$dir/run" \
+        xrootd -c "$dir/xrootd.cfg" -l "$dir/run/log" </dev/null >"$dir/out" 2>&1 &
+    pid=$!
+    printf '%s\n' "$pid" >"$dir/pid"
+    until listens "$root" && listens "$http"; do
+        if ((SECONDS >= deadline)) || ! kill -0 "$pid" 2>/dev/null; then
+            tail -n 5 "$dir/run/log" >&2 || true
+            rm -f "$dir/address"
+            fail "the XRootD server of $dir does not listen"
+        fi
+        sleep 0.1
+    done
+    note "started the XRootD server of $dir, pid $pid"
+    cat "$dir/address"
+}
+
+stop() {
+    local pid
+    if pid=$(running "$1"); then
+        kill -TERM "$pid"
+        for _ in {1..50}; do
+            running "$1" >/dev/null || break
+            sleep 0.1
+        done
+        if running "$1" >/dev/null; then kill -KILL "$pid"; fi
+        note "stopped the XRootD server of $1"
+    fi
+    rm -f "$1/pid"
+}
+
+main() {
+    (($# >= 2)) || fail "$usage"
+    case $1 in
+        start) start "$(realpath -m -- "$2")" "${3-}" ;;
+        stop) stop "$(realpath -m -- "$2")" ;;
+        *) fail "$usage" ;;
+    esac
+}
+
+main "$@"
