@@ -2,16 +2,16 @@ using GridWrapper.Images;
 
 namespace GridWrapper.Probing;
 
-/// <summary>A flattened image tree found in CVMFS (reference layout: .flat/XX/&lt;config digest&gt;).</summary>
+/// <summary>A flattened image tree found in CVMFS: .flat/XX/&lt;config digest&gt;, or .images/XX/&lt;rest&gt; in the layout of the OSG.</summary>
 internal sealed record CvmfsImage
 {
     public required string Repository { get; init; }
 
-    /// <summary>The .flat path, never the public name.</summary>
+    /// <summary>The path that never changes its content, never the public name.</summary>
     public required string FlatPath { get; init; }
 
-    /// <summary>The image ID that the path states.</summary>
-    public required Digest ConfigDigest { get; init; }
+    /// <summary>The image ID that the path states, or that follows from the layers that it states; null where neither tells.</summary>
+    public required Digest? ConfigDigest { get; init; }
 
     /// <summary>The public name through which it was found, null if found by digest directly.</summary>
     public string? PublicName { get; init; }

@@ -16,7 +16,8 @@ internal sealed class CvmfsImageProbe(IProbeChildren children)
         ImageReference.InRegistry reference, Fact<ResolvedImage> resolved, CvmfsFacts facts, ImageSearch search, CancellationToken ct)
     {
         Digest? wanted = resolved.IsKnown(out ResolvedImage known) ? known.Manifest.Config.Digest : null;
-        ImmutableArray<string> names = CvmfsNames.Of(reference, search.Platform);
+        string? osg = resolved.IsKnown(out known) ? CvmfsPath.Osg(known.Manifest.Layers.Select(l => l.Digest)) : null;
+        ImmutableArray<string> names = [.. osg is null ? (string[])[] : [CvmfsNames.OsgPrefix + osg], .. CvmfsNames.Of(reference, search.Platform), .. CvmfsNames.OfOsg(reference)];
         List<string> reasons = [];
         Fact<CvmfsImage>? second = null;
         bool certain = true;
@@ -30,7 +31,7 @@ internal sealed class CvmfsImageProbe(IProbeChildren children)
                 continue;
             }
 
-            Place place = new(name, Path.Combine(facts.Root, name));
+            Place place = new(name, Path.Combine(facts.Root, name), osg);
             ProbeReply reply = await children.AskAsync(
                 Question(place, repository.Path, [wanted?.Hex ?? "", search.Site.Cvmfs.Root, .. names], search), ct);
             Fact<CvmfsImage> found = reply.End == ProbeEnd.Answered
@@ -82,15 +83,20 @@ internal sealed class CvmfsImageProbe(IProbeChildren children)
             return new Fact<CvmfsImage>.Absent(why);
         }
 
-        bool stale = wanted is { } digest && digest != found;
+        string tree = reply["tree"] is { Length: > 0 } named ? named : CvmfsPath.Flat(found);
+        bool byLayers = CvmfsPath.TryParseOsg(tree, out _);
+
+        // What was made from an index states that index, which is known to nobody here.
+        bool told = !tree.StartsWith(CvmfsPath.OsgImages + "sha256:", StringComparison.Ordinal);
+        bool stale = wanted is { } digest && told && (byLayers ? tree != place.Osg : digest != found);
         return new Fact<CvmfsImage>.Known(new CvmfsImage
         {
             Repository = CvmfsPath.RepositoryPart(place.Name),
-            FlatPath = Path.Combine(place.Top, CvmfsPath.Flat(found)),
-            ConfigDigest = found,
-            PublicName = reply["name"] is { Length: > 0 } name ? name : null,
+            FlatPath = Path.Combine(place.Top, tree),
+            ConfigDigest = !byLayers ? found : stale || !told ? null : wanted,
+            PublicName = reply["name"] is { Length: > 0 } name && !CvmfsPath.TryParseOsg(name[2..], out _) ? name : null,
             StaleName = stale ? found : null,
-            Verification = wanted is null ? Verification.Unverified : stale ? Verification.Stale : Verification.Verified,
+            Verification = wanted is null || !told ? Verification.Unverified : stale ? Verification.Stale : Verification.Verified,
             ConfigFromTree = SingularityMetadata.Parse(reply["environment"], reply["runscript"], platform),
         });
     }
@@ -117,5 +123,6 @@ internal sealed class CvmfsImageProbe(IProbeChildren children)
     };
 
     /// <summary>Where images lie: a repository, or a directory of one.</summary>
-    private sealed record Place(string Name, string Top);
+    /// <param name="Osg">Where it lies in a repository of the OSG's layout, null where that is not known.</param>
+    private sealed record Place(string Name, string Top, string? Osg);
 }

@@ -21,14 +21,22 @@ internal static class CvmfsNames
         return [.. directories.SelectMany(d => plain.Select(p => $"{d}/{p}")), .. plain];
     }
 
+    /// <summary>The same for repositories in the OSG's layout, which drops the host: begun by "./", since they hold only there.</summary>
+    internal static ImmutableArray<string> OfOsg(ImageReference.InRegistry reference) =>
+        [.. Repositories(reference).Where(r => r.Contains('/', StringComparison.Ordinal)).Select(r => $"{OsgPrefix}{r}{Suffix(reference)}")];
+
+    internal const string OsgPrefix = "./";
+
+    private static string Suffix(ImageReference.InRegistry reference) => reference switch
+    {
+        { Tag: { } tag } => ":" + tag,
+        { Digest: { } digest } => ":" + digest,
+        _ => ":latest",
+    };
+
     private static IEnumerable<string> Plain(ImageReference.InRegistry reference)
     {
-        string suffix = reference switch
-        {
-            { Tag: { } tag } => ":" + tag,
-            { Digest: { } digest } => ":" + digest,
-            _ => ":latest",
-        };
+        string suffix = Suffix(reference);
         return from host in Hosts(reference.Host)
                from repository in Repositories(reference)
                select $"{host}/{repository}{suffix}";

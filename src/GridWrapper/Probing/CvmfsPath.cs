@@ -47,6 +47,25 @@ internal static class CvmfsPath
             && Digest.TryParseHex(hex, out configDigest);
     }
 
+    /// <summary>The first part of the places of the OSG's layout: .images/XX/&lt;62 digits&gt; of a hash over the layers, .images/sha256:XX/… of an index.</summary>
+    internal const string OsgImages = ".images/";
+
+    /// <summary>Where the OSG's layout has the image of these layers.</summary>
+    internal static string Osg(IEnumerable<Digest> layers)
+    {
+        string hex = Digest.Of(Encoding.ASCII.GetBytes(string.Concat(layers.Select(l => l.Hex)))).Hex;
+        return $"{OsgImages}{hex[..2]}/{hex[2..]}";
+    }
+
+    /// <summary>Recognises a place of the OSG's layout; the digest is over layers, or of an index.</summary>
+    internal static bool TryParseOsg(string relative, out Digest id)
+    {
+        id = default;
+        return relative.Split('/') is [".images", var prefix, { Length: 62 } rest]
+            && (prefix.StartsWith("sha256:", StringComparison.Ordinal) ? prefix["sha256:".Length..] : prefix) is { Length: 2 } first
+            && Digest.TryParseHex(first + rest, out id);
+    }
+
     /// <summary>Where a link leads, relative to the directory <paramref name="top"/> that it must not leave; null when it does leave.</summary>
     /// <param name="link">The link's own path relative to <paramref name="top"/>.</param>
     /// <param name="target">Its text.</param>

@@ -73,7 +73,7 @@ internal sealed class CvmfsFlatStrategy(IProbeChildren children) : IRootfsStrate
             case Verification.Stale when input.Site.Cvmfs.StaleImages != "accept":
                 string wanted = input.Image.Resolved.IsKnown(out ResolvedImage resolved) ? resolved.Manifest.Config.Digest.ToString() : "another image";
                 string name = $"{image.PublicName} in {image.Repository}";
-                return Refuse($"{name} is {image.ConfigDigest}, but the registry serves {wanted}, and the profile refuses stale images (cvmfs.staleImages)");
+                return Refuse($"{name} is {image.StaleName ?? image.ConfigDigest}, but the registry serves {wanted}, and the profile refuses stale images (cvmfs.staleImages)");
             case Verification.Unverified when input.Site.Cvmfs.UnverifiedImages != "accept":
                 string why = $"the tree in {image.Repository} could not be compared with the registry ({input.Image.Resolved.Why})";
                 return Refuse($"{why}, and the profile refuses unverified images (cvmfs.unverifiedImages)", blame: Blame.Registry, retryable: true);

@@ -51,6 +51,35 @@ internal sealed class EquivalenceTests
         }
     }
 
+    /// <summary>More than fit in one page of mount options by their own names, and more than the kernel stacks.</summary>
+    [TestCase(40), TestCase(120), TestCase(499), TestCase(520), CancelAfter(300_000)]
+    public async Task Many_layers_are_the_same_tree_by_every_way(int count, CancellationToken ct)
+    {
+        StackFiles files = new([.. Enumerable.Range(0, count).Select(Numbered)]);
+        using Views views = new(files, _lister);
+        string[] flat = await views.FlattenedAsync(ct);
+        string[] stacked = await views.RegistryAsync(ct);
+        string[] fuse = await views.FuseAsync(ct);
+        string[] hybrid = await views.HybridAsync([.. Enumerable.Range(0, count)], 0, ct);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(flat, Has.Length.EqualTo(4), "the directory, the files of the two topmost layers, and the one that all replace");
+            Assert.That(Difference(flat, stacked), Is.Empty, "pulled and stacked");
+            Assert.That(Difference(flat, fuse), Is.Empty, "stacked by fuse-overlayfs");
+            Assert.That(Difference(flat, hybrid), Is.Empty, "in CVMFS");
+            Assert.That(views.Origins.Count(o => o.Source == "cvmfs"), Is.EqualTo(count <= 166 ? count : 165), "as many as fit with the directories that correct their removals");
+        }
+    }
+
+    /// <summary>A file of its own, which the next but one removes, and a file that all have.</summary>
+    private static ImmutableArray<StackEntry> Numbered(int number) =>
+    [
+        new StackEntry('d', "d", 0x1ED, 1_000_000_000 + number),
+        new StackEntry('f', string.Create(CultureInfo.InvariantCulture, $"d/{number}"), 0x1A4, 1_000_000_000, "own"),
+        new StackEntry('f', "common", 0x1A4, 1_000_000_000 + number, number.ToString(CultureInfo.InvariantCulture)),
+        .. number < 2 ? (StackEntry[])[] : [new StackEntry('f', string.Create(CultureInfo.InvariantCulture, $"d/.wh.{number - 2}"), 0x1A4, 1_000_000_000)],
+    ];
+
     private static string[] Difference(string[] expected, string[] seen) => [.. expected.Except(seen).Select(l => "- " + l), .. seen.Except(expected).Select(l => "+ " + l)];
 
     /// <summary>Removing something changes the time of the directory it was in; umoci leaves it at that.</summary>

@@ -58,6 +58,36 @@ internal sealed class RootlessLayersTests
         await _testbed.NothingLeftAsync("45.45");
     }
 
+    [TestCase("/top", "gone", "EEXIST", "which a layer removes, is there")]
+    [TestCase("/nowhere", "size=1", "ENOENT", "/nowhere")]
+    [TestCase("/top", "size=7", "EUCLEAN", "another thing")]
+    [TestCase("/layers", "size=0", "EUCLEAN", "another thing")]
+    [TestCase("/", "write", null, null)]
+    [TestCase("/top", "copy-up", null, null)]
+    [TestCase("/layers/none", "gone", null, null)]
+    public async Task ARootIsTestedBeforeThePayloadStarts(string path, string expectation, string? errno, string? message)
+    {
+        LaunchRequest request = Request([Layer(1), _testbed.NewImage()], "cat /top") with { Writable = true, Expectations = [new RootExpectation(path, expectation)] };
+        if (errno is null)
+        {
+            Assert.That((await RunAsync(request, CancellationToken.None)).Output, Is.EqualTo("1\n"));
+            return;
+        }
+
+        Diagnostics.GridWrapperException e = Assert.ThrowsAsync<Diagnostics.GridWrapperException>(() => RunAsync(request, CancellationToken.None));
+        Assert.That((e.Failure.Step, e.Failure.Errno, e.Failure.PilotErrorCode), Is.EqualTo((LaunchOperations.Expect, errno, Diagnostics.PilotError.ContainerImageMountFailure)), e.Message);
+        Assert.That(e.Message, Does.Contain(message!));
+    }
+
+    [Test]
+    public void AnImageOnWhoseProcNothingCanBeMountedIsToBlame(CancellationToken ct)
+    {
+        string image = _testbed.NewImage();
+        File.CreateSymbolicLink(Path.Combine(image, "proc"), "proc");
+        Diagnostics.GridWrapperException e = Assert.ThrowsAsync<Diagnostics.GridWrapperException>(() => RunAsync(Request([image], "exit 0"), ct));
+        Assert.That((e.Failure.Blame, e.Failure.Errno, e.Failure.Retryable), Is.EqualTo((Diagnostics.Blame.Image, "ELOOP", false)), e.Message);
+    }
+
     [Test]
     public void AMissingSourceIsABindFailure(CancellationToken ct)
     {

@@ -199,6 +199,49 @@ public class CvmfsImageProbeTests
     }
 
     [Test]
+    public async Task In_the_layout_of_the_OSG_the_layers_tell_the_image([Values] bool named)
+    {
+        using Scratch scratch = new();
+        FakeCvmfsTree tree = new(scratch.Path, Unpacked);
+        FakeImage image = new() { Repository = "library/demo" };
+        string place = tree.PublishOsg(image);
+        if (!named)
+        {
+            File.Delete(Path.Combine(tree.Top, $"{image.Repository}:{image.Tag}"));
+        }
+
+        CvmfsImage found = Known(await FindAsync(tree, image));
+        Assert.That((found.Verification, found.FlatPath, found.ConfigDigest), Is.EqualTo((Verification.Verified, place, (Digest?)image.ConfigDigest)));
+    }
+
+    [Test]
+    public async Task In_the_layout_of_the_OSG_a_name_has_no_host_and_its_link_is_absolute([Values] bool index)
+    {
+        using Scratch scratch = new();
+        FakeCvmfsTree tree = new(scratch.Path, Unpacked);
+        FakeImage image = new() { Host = "hub.opensciencegrid.org", Repository = "htc/rocky", Tag = "9" };
+        string place = tree.PublishOsg(image, index ? Digest.Of("index"u8).Hex : null);
+
+        CvmfsImage found = Known(await FindAsync(tree, served: null, new ImageReference.InRegistry("hub.opensciencegrid.org", "htc/rocky", "9", null)));
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((found.Verification, found.FlatPath, found.ConfigDigest), Is.EqualTo((Verification.Unverified, place, (Digest?)null)));
+            Assert.That(found.ConfigFromTree!.Env, Is.EqualTo(image.Env));
+        }
+    }
+
+    [Test]
+    public async Task In_the_layout_of_the_OSG_other_layers_are_stale()
+    {
+        using Scratch scratch = new();
+        FakeCvmfsTree tree = new(scratch.Path, Unpacked);
+        tree.PublishOsg(new FakeImage { Repository = "library/demo" });
+        CvmfsImage found = Known(await FindAsync(tree, new FakeImage { Layers = [FakeLayer.Base(), FakeLayer.Changes()] }));
+        Assert.That((found.Verification, found.ConfigDigest), Is.EqualTo((Verification.Stale, (Digest?)null)));
+    }
+
+    [Test]
     public async Task An_empty_tree_or_a_tree_behind_a_link_is_not_usable([Values] bool linked)
     {
         using Scratch scratch = new();

@@ -94,6 +94,19 @@ internal sealed class FakeCvmfsTree
         Write($"{at}/runscript", $"#!/bin/sh\nOCI_ENTRYPOINT='{Quoted(image.Entrypoint)}'\nOCI_CMD='{Quoted(image.Cmd)}'\nCMDLINE_ARGS=\"\"\nexec \"$@\"\n");
     }
 
+    /// <summary>As the OSG publishes it: by a hash over the layers, under a name without the registry's host, by an absolute link.</summary>
+    /// <returns>The tree's place.</returns>
+    internal string PublishOsg(FakeImage image, string? index = null)
+    {
+        string hex = index ?? Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Concat(image.Layers.Select(l => l.BlobDigest.Hex)))));
+        string place = $".images/{(index is null ? "" : "sha256:")}{hex[..2]}/{hex[2..]}";
+        MakeFlattened(place, image.Layers);
+        Write($"{place}/.singularity.d/env/10-docker2singularity.sh", "#!/bin/sh\n" + string.Concat(image.Env.Select(ExportLine)));
+        Directory.CreateDirectory(Path.Combine(Top, place, "srv"));
+        Link($"{image.Repository}:{image.Tag}", $"/cvmfs/{Repository}/{place}");
+        return Path.Combine(Top, place);
+    }
+
     internal void PublishName(FakeImage image) => Link(image.PublicName, FlatRelative(image, image.PublicName));
 
     /// <summary>The newer generation: a link per architecture, and the public name a variant link to it.</summary>

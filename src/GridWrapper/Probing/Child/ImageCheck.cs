@@ -5,7 +5,7 @@ namespace GridWrapper.Probing;
 
 /// <summary>
 /// Finds the flat tree of an image. The wanted digest is tried first: it also hits when somebody else's tag brought the same image. Public names are read as
-/// links, never walked through, and count only if they lead to .flat/XX/&lt;digest&gt; of the same repository.
+/// links, never walked through, and count only if they lead to .flat/XX/&lt;digest&gt; of the same repository, or to .images/XX/… in the layout of the OSG.
 /// </summary>
 internal static class ImageCheck
 {
@@ -25,7 +25,7 @@ internal static class ImageCheck
         if (Digest.TryParseHex(question.WantedHex, out Digest wanted))
         {
             output.Step("flat");
-            error = TreeCheck.OpenFlat(top, wanted, out int tree);
+            error = TreeCheck.OpenPlace(top, CvmfsPath.Flat(wanted), out int tree);
             if (error == 0 && TreeCheck.Usable(tree, "flat", output))
             {
                 output.Say("found", wanted.Hex);
@@ -46,14 +46,16 @@ internal static class ImageCheck
     {
         output.Step("names");
         bool multiarch = Touch.Status(top, ".multiarch", Libc.AT_SYMLINK_NOFOLLOW, out _) == 0;
+        bool osg = Touch.Status(top, ".images", Libc.AT_SYMLINK_NOFOLLOW, out _) == 0;
         int notes = 0;
-        foreach (string name in question.Names.Where(n => multiarch || !n.StartsWith(".multiarch/", StringComparison.Ordinal)))
+        foreach (string name in question.Names.Where(n => n.StartsWith(CvmfsNames.OsgPrefix, StringComparison.Ordinal) ? osg : multiarch || !n.StartsWith(".multiarch/", StringComparison.Ordinal)))
         {
-            string? trouble = Follow(question, top, name, out Digest digest);
-            if (trouble is null && (trouble = LookAtTree(top, digest, output)) is null)
+            string? trouble = Follow(question, top, name.StartsWith(CvmfsNames.OsgPrefix, StringComparison.Ordinal) ? name[CvmfsNames.OsgPrefix.Length..] : name, out string tree);
+            if (trouble is null && (trouble = LookAtTree(top, tree, output)) is null)
             {
                 output.Say("name", name);
-                output.Say("found", digest.Hex);
+                output.Say("tree", tree);
+                output.Say("found", CvmfsPath.TryParseFlat(tree, out Digest digest) || CvmfsPath.TryParseOsg(tree, out digest) ? digest.Hex : "");
                 return;
             }
 
@@ -64,10 +66,15 @@ internal static class ImageCheck
         }
     }
 
-    /// <summary>Null when the name leads to a flat tree; empty when there is no such name; else what is wrong with it.</summary>
-    private static string? Follow(ImageQuestion question, int top, string name, out Digest digest)
+    /// <summary>Null when the name leads to a tree, or is one; empty when there is no such name; else what is wrong with it.</summary>
+    private static string? Follow(ImageQuestion question, int top, string name, out string tree)
     {
-        digest = default;
+        tree = name;
+        if (CvmfsPath.TryParseOsg(name, out _))
+        {
+            return Touch.Status(top, name, Libc.AT_SYMLINK_NOFOLLOW, out _) == Errno.ENOENT ? "" : null;
+        }
+
         string at = name;
         for (int hop = 0; hop < MaxHops; hop++)
         {
@@ -92,8 +99,9 @@ internal static class ImageCheck
                 return $"its target {target} is outside of the repository";
             }
 
-            if (CvmfsPath.TryParseFlat(next, out digest))
+            if (CvmfsPath.TryParseFlat(next, out _) || CvmfsPath.TryParseOsg(next, out _))
             {
+                tree = next;
                 return null;
             }
 
@@ -108,13 +116,13 @@ internal static class ImageCheck
         return "its links do not end";
     }
 
-    private static string? LookAtTree(int top, Digest digest, ProbeOutput output)
+    private static string? LookAtTree(int top, string place, ProbeOutput output)
     {
         output.Step("tree");
-        int error = TreeCheck.OpenFlat(top, digest, out int tree);
+        int error = TreeCheck.OpenPlace(top, place, out int tree);
         if (error != 0)
         {
-            return $"its tree {CvmfsPath.Flat(digest)} does not open: {Errno.Name(error)}";
+            return $"its tree {place} does not open: {Errno.Name(error)}";
         }
 
         bool usable = TreeCheck.Usable(tree, "tree", output);
@@ -124,6 +132,6 @@ internal static class ImageCheck
         }
 
         Touch.Close(tree);
-        return usable ? null : $"its tree {CvmfsPath.Flat(digest)} is empty or does not read";
+        return usable ? null : $"its tree {place} is empty or does not read";
     }
 }

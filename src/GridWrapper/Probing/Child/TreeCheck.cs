@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using GridWrapper.Images;
 using GridWrapper.Linux;
 
 namespace GridWrapper.Probing;
@@ -21,12 +20,12 @@ internal static class TreeCheck
         }
     }
 
-    /// <summary>Opens .flat/XX/&lt;digest&gt; without following any link.</summary>
-    internal static int OpenFlat(int top, Digest digest, out int fd)
+    /// <summary>Opens a directory of a repository without following any link.</summary>
+    internal static int OpenPlace(int top, string place, out int fd)
     {
         fd = -1;
         int at = top;
-        foreach (string component in CvmfsPath.Flat(digest).Split('/'))
+        foreach (string component in place.Split('/'))
         {
             int error = Touch.Open(at, component, Libc.O_RDONLY | Libc.O_DIRECTORY | Libc.O_NOFOLLOW, out fd);
             if (at != top)
