@@ -89,7 +89,7 @@ internal sealed class FuseOverlayTests
     {
         try
         {
-            return char.IsAsciiDigit(process["/proc/".Length]) && File.ReadAllText(process + "/stat").Split(") ") is [var head, var tail] && head.EndsWith("(fuse-overlayfs", StringComparison.Ordinal) && tail.Split(' ')[1] == "1";
+            return char.IsAsciiDigit(process["/proc/".Length]) && File.ReadAllText(process + "/stat").Split(") ") is [var head, var tail] && head.EndsWith("(fuse-overlayfs", StringComparison.Ordinal) && tail.Split(' ')[1] == "1" && File.ReadAllText(process + "/cmdline").Contains("/dev/fd/3", StringComparison.Ordinal);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
