@@ -15,14 +15,9 @@ readonly sdk_major=10
 build_packages=(gcc musl-tools)
 fuzz_packages=("${build_packages[@]}" clang-14 libclang-rt-14-dev valgrind)
 test_packages=(
-<<<<<<< HEAD
-    "${build_packages[@]}" busybox-static curl debootstrap debian-archive-keyring docker-registry
-    cpio fuse-overlayfs fuse3 hyperfine procps qemu-system-x86 skopeo squashfs-tools squashfuse strace uidmap umoci xz-utils zstd
-=======
     "${build_packages[@]}" apache2-bin busybox-static curl debootstrap debian-archive-keyring docker-registry
-    cpio fuse3 hyperfine procps qemu-system-x86 skopeo squashfs-tools squashfuse strace uidmap umoci xrootd-client xrootd-server
-    xrootd-server-plugins xz-utils zstd
->>>>>>> daef88a (Storages: tests against real XRootD and WebDAV, papers)
+    cpio fuse-overlayfs fuse3 hyperfine procps qemu-system-x86 skopeo squashfs-tools squashfuse strace uidmap umoci xrootd-client
+    xrootd-server xrootd-server-plugins xz-utils zstd
 )
 
 installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
