@@ -74,7 +74,7 @@ internal static class ApptainerBuild
         using SignalForwarding signals = new();
         using Composition parts = Composition.Create(caller);
         Prepared prepared = await parts.Surveyor.PrepareAsync(ImageReferenceParser.Parse(reference, caller.WorkDirectory), everything: false, signals.Cancelled);
-        if (prepared.Plan.Chosen is not { } chosen)
+        if (parts.OnDisk(prepared.Plan) is not { } chosen)
         {
             throw new GridWrapperException(prepared.Input.Image.ResolveFailure ?? Planner.Explain(prepared.Plan, prepared.Input));
         }
@@ -82,7 +82,7 @@ internal static class ApptainerBuild
         new CacheDirectory(caller.CacheDirectory).Prepare();
         Rootfs rootfs = await parts.Progress.ShowAsync(
             chosen.Cost.Bytes,
-            () => parts.Strategy(chosen.Strategy).MaterialiseAsync(prepared.Input, form ?? parts.Launcher(chosen.Launcher).FormOn(prepared.Input.Host), signals.Cancelled),
+            () => parts.Strategy(chosen).MaterialiseAsync(prepared.Input, form ?? parts.Launcher(chosen.Launcher).FormOn(prepared.Input.Host), signals.Cancelled),
             signals.Cancelled);
         return (prepared.Input.Image, rootfs);
     }

@@ -24,7 +24,7 @@ internal static class PullCommand
             RunSettings settings = SettingsReader.Read(CommandOptions.Values(parsed));
             using Composition parts = Composition.Create(settings);
             Prepared prepared = await parts.Surveyor.PrepareAsync(ImageReferenceParser.Parse(parsed.GetRequiredValue(image), settings.WorkDirectory), everything: false, ct);
-            if (prepared.Plan.Chosen is not { } chosen)
+            if (parts.OnDisk(prepared.Plan) is not { } chosen)
             {
                 return ErrorReport.Print(prepared.Input.Image.ResolveFailure ?? Planner.Explain(prepared.Plan, prepared.Input));
             }
@@ -32,7 +32,7 @@ internal static class PullCommand
             new CacheDirectory(settings.CacheDirectory).Prepare();
             Rootfs rootfs = await parts.Progress.ShowAsync(
                 chosen.Cost.Bytes,
-                () => parts.Strategy(chosen.Strategy).MaterialiseAsync(prepared.Input, parts.Launcher(chosen.Launcher).FormOn(prepared.Input.Host), ct),
+                () => parts.Strategy(chosen).MaterialiseAsync(prepared.Input, parts.Launcher(chosen.Launcher).FormOn(prepared.Input.Host), ct),
                 ct);
             await Console.Out.WriteLineAsync(settings.Json
                 ? new JObject

@@ -102,7 +102,7 @@ internal static class SingularityEnvironment
     /// <summary>How images and payloads recognise that they are in a container, and in which.</summary>
     private static IEnumerable<(string Name, string Value)> Told(LaunchRequest request)
     {
-        string image = request.Rootfs.LowerDirectories is [{ } tree] ? tree : request.Plan.Image.Reference.ToString()!;
+        string image = request.Rootfs.ImageFile is { } file ? file : request.Rootfs.LowerDirectories is [{ } tree] ? tree : request.Plan.Image.Reference.ToString()!;
         string name = image.TrimEnd('/');
         name = name[(name.LastIndexOf('/') + 1)..];
         foreach (string prefix in (string[])["APPTAINER_", "SINGULARITY_"])

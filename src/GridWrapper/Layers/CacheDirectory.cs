@@ -51,6 +51,9 @@ internal sealed record CacheDirectory(string Path)
         ? [.. Directory.EnumerateDirectories(Path, StorePrefix + "*").Select(System.IO.Path.GetFileName).OfType<string>().Where(name => name != StoreName).Order(StringComparer.Ordinal)]
         : [];
 
+    /// <summary>What was found out about one state of an image file: its digest, and the files that tell what it is.</summary>
+    internal string ImageNotes(string identity) => System.IO.Path.GetDirectoryName(StackBase(Digest.Of(Encoding.UTF8.GetBytes(identity))))!;
+
     /// <summary>Work in progress; only whoever holds the lock of the same name may touch it.</summary>
     internal string Temporary(string name) => $"{Store}/tmp/{name}";
 

@@ -51,6 +51,9 @@ internal sealed class LayerExtractor : IDisposable
         _writers = new FileWriters(Math.Clamp(Environment.ProcessorCount / 2, 1, 4), index);
     }
 
+    /// <summary>The archive is a whole tree and no layer: names that would remove something in layers below are names like others.</summary>
+    internal bool Plain { get; init; }
+
     public void Dispose()
     {
         _writers.Dispose();
@@ -115,8 +118,9 @@ internal sealed class LayerExtractor : IDisposable
             return;
         }
 
-        WhiteoutName.Meaning meaning = WhiteoutName.Classify(path, out string hidden);
-        if (meaning == WhiteoutName.Meaning.Ignored || IsBookkeeping(path.Parent))
+        string hidden = "";
+        WhiteoutName.Meaning meaning = Plain ? WhiteoutName.Meaning.Entry : WhiteoutName.Classify(path, out hidden);
+        if (meaning == WhiteoutName.Meaning.Ignored || (!Plain && IsBookkeeping(path.Parent)))
         {
             return;
         }

@@ -22,6 +22,20 @@ internal static unsafe partial class LibZstd
     [LibraryImport(Library, EntryPoint = "ZSTD_getErrorName")]
     internal static partial nint ErrorName(nuint code);
 
+    [LibraryImport(Library, EntryPoint = "ZSTD_decompress")]
+    private static partial nuint Decompress(byte* destination, nuint capacity, byte* source, nuint size);
+
+    /// <summary>One block at once.</summary>
+    /// <returns>Bytes written, -1 where the data are damaged or do not fit.</returns>
+    internal static int DecodeBlock(ReadOnlySpan<byte> block, Span<byte> into)
+    {
+        fixed (byte* from = block, to = into)
+        {
+            nuint written = Decompress(to, (nuint)into.Length, from, (nuint)block.Length);
+            return IsError(written) == 0 ? (int)written : -1;
+        }
+    }
+
     /// <summary>ZSTD_inBuffer.</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal struct InBuffer

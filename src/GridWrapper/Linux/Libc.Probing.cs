@@ -75,6 +75,18 @@ internal static unsafe partial class Libc
         [FieldOffset(40)]
         internal ulong Size;
 
+        [FieldOffset(96)]
+        internal long ChangedSeconds;
+
+        [FieldOffset(104)]
+        internal uint ChangedNanoseconds;
+
+        [FieldOffset(112)]
+        internal long ModifiedSeconds;
+
+        [FieldOffset(120)]
+        internal uint ModifiedNanoseconds;
+
         [FieldOffset(136)]
         internal uint DeviceMajor;
 
@@ -89,5 +101,9 @@ internal static unsafe partial class Libc
 
         /// <summary>Identity of the file on this node.</summary>
         internal readonly string Identity => string.Create(CultureInfo.InvariantCulture, $"{DeviceMajor}:{DeviceMinor}:{Inode}");
+
+        /// <summary>Another one whenever the content may be another: nobody but a change of the clock sets the time of change back.</summary>
+        internal readonly string State =>
+            string.Create(CultureInfo.InvariantCulture, $"{Identity} {Size} {ModifiedSeconds}.{ModifiedNanoseconds} {ChangedSeconds}.{ChangedNanoseconds}");
     }
 }

@@ -21,7 +21,7 @@ internal static class PlanText
                 },
                 candidate.IsUsable ? Size(candidate.Cost.Bytes) : "",
                 candidate.IsUsable ? candidate.Cost.Seconds.ToString("0.0", CultureInfo.InvariantCulture) : "",
-                candidate.Verdict.Reason));
+                candidate.Way.Length == 0 ? candidate.Verdict.Reason : $"{candidate.Way}: {candidate.Verdict.Reason}"));
         }
 
         return text.ToString();

@@ -20,13 +20,34 @@ internal static class Planner
             foreach (IRootfsStrategy strategy in strategies)
             {
                 Verdict strategyVerdict = Allowed(input.ForcedStrategy, input.Site.Strategies, strategy.Name, "strategy") ?? strategy.Judge(input, launcher.FormOn(input.Host));
-                candidates.Add(new Candidate(strategy.Name, launcher.Name, Combine(strategyVerdict, launcherVerdict)));
+                candidates.Add(new Candidate(strategy.Name, launcher.Name, Combine(strategyVerdict, OnlyWith(strategy, launcher.Name) ?? launcherVerdict)) { Way = strategy.Way });
             }
         }
 
         candidates.Sort((a, b) => Compare(a, b, input.Site));
-        return new RunPlan([.. candidates]);
+        return new RunPlan([.. WithoutIdleWays(candidates)]);
     }
+
+    /// <summary>Of a strategy with several ways, those that do not apply are one line, and none where another way has something to say.</summary>
+    private static IEnumerable<Candidate> WithoutIdleWays(List<Candidate> candidates)
+    {
+        HashSet<(string Strategy, string Launcher)> said = [];
+        foreach (Candidate candidate in candidates)
+        {
+            if (candidate.Way.Length == 0 || !IsNotApplicable(candidate))
+            {
+                said.Add((candidate.Strategy, candidate.Launcher));
+                yield return candidate;
+            }
+            else if (said.Add((candidate.Strategy, candidate.Launcher)))
+            {
+                yield return candidate with { Way = "" };
+            }
+        }
+    }
+
+    private static Verdict.Refused? OnlyWith(IRootfsStrategy strategy, string launcher) =>
+        strategy.OnlyLauncher is { } only && only != launcher ? Verdict.DoesNotApply($"{strategy.Name} ({strategy.Way}) needs the launcher {only}") : null;
 
     private static Verdict.Refused? MissingGpu(PlanInput input) => input.MissingGpu is not { } reason ? null : new Verdict.Refused
     {
@@ -43,7 +64,8 @@ internal static class Planner
         order = order != 0 ? order : Rank(site.Launchers, a.Launcher).CompareTo(Rank(site.Launchers, b.Launcher));
         order = order != 0 ? order : a.Cost.Seconds.CompareTo(b.Cost.Seconds);
         order = order != 0 ? order : Rank(site.Strategies, a.Strategy).CompareTo(Rank(site.Strategies, b.Strategy));
-        return order != 0 ? order : string.CompareOrdinal(a.Strategy, b.Strategy);
+        order = order != 0 ? order : string.CompareOrdinal(a.Strategy, b.Strategy);
+        return order != 0 ? order : string.CompareOrdinal(a.Way, b.Way);
     }
 
     private static int Class(Candidate candidate) => candidate.IsUsable ? 0 : IsNotApplicable(candidate) ? 2 : 1;
@@ -62,7 +84,7 @@ internal static class Planner
             // Where the image is there and only space is lacking, that is what somebody can act on.
             .ThenBy(v => ((Verdict.Refused)v).PilotErrorCode == PilotError.NoLocalSpace ? 0 : 1)
             .First();
-        IEnumerable<string> reasons = telling.Select(c => (c.Strategy, c.Launcher, c.Verdict.Reason))
+        IEnumerable<string> reasons = telling.Select(c => (Strategy: c.Way.Length == 0 ? c.Strategy : $"{c.Strategy} {c.Way}", c.Launcher, c.Verdict.Reason))
             .GroupBy(r => r.Reason).Select(g => $"{Names(g)}: {g.Key}");
         bool retryable = telling.Any(c => c.Verdict is Verdict.Refused { Retryable: true });
         return new Failure

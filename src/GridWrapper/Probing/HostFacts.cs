@@ -22,6 +22,9 @@ internal sealed record HostFacts
     /// <summary>Readable and writable /dev/fuse.</summary>
     public Fact<string> FuseDevice { get; init; } = new Fact<string>.Unknown("not asked");
 
+    /// <summary>A program that mounts squashfs files.</summary>
+    public Fact<SquashfuseFacts> Squashfuse { get; init; } = new Fact<SquashfuseFacts>.Unknown("not asked");
+
     /// <summary>Device nodes of GPUs, by vendor.</summary>
     public Fact<ImmutableArray<GpuFacts>> Gpus { get; init; } = new Fact<ImmutableArray<GpuFacts>>.Unknown("not asked");
 

@@ -33,6 +33,7 @@ internal static class HostFactsReport
         }
 
         Add(lines, "/dev/fuse", Text(facts.FuseDevice, f => f));
+        Add(lines, "squashfuse", Text(facts.Squashfuse, f => f.Path));
         AddEach(lines, "gpus", facts.Gpus, g => $"{g.Vendor}: {string.Join(' ', g.Devices)}; {(g.Cdi is { } cdi ? $"CDI {cdi.File}" : $"{g.Libraries.Length} driver libraries")}");
         Add(lines, "zstd", Text(facts.Zstd, z => z));
         Add(lines, "proxies", facts.Proxies.IsEmpty ? "none" : string.Join(", ", facts.Proxies));
@@ -48,6 +49,7 @@ internal static class HostFactsReport
         ["cvmfs"] = Json(facts.Cvmfs, Json),
         ["space"] = new JArray(facts.Space.Select(Json)),
         ["fuseDevice"] = Json(facts.FuseDevice, f => f),
+        ["squashfuse"] = Json(facts.Squashfuse, f => f.Path),
         ["gpus"] = Json(facts.Gpus, g => new JArray(g.Select(v => new JObject { ["vendor"] = v.Vendor, ["devices"] = new JArray(v.Devices), ["libraries"] = new JArray(v.Libraries.Select(l => l.Path)), ["cdi"] = v.Cdi?.File }))),
         ["subordinateIds"] = Json(facts.SubordinateIds, Json),
         ["zstd"] = Json(facts.Zstd, z => z),
@@ -209,6 +211,6 @@ internal static class HostFactsReport
     private static (string Step, StepResult Result)[] Steps(NamespaceFacts facts) =>
     [
         ("userNamespace", facts.UserNamespace), ("bind", facts.Bind), ("overlay", facts.Overlay),
-        ("overlayUserXattr", facts.OverlayUserXattr), ("fuseOverlay", facts.FuseOverlay), ("underlay", facts.Underlay), ("freshProc", facts.FreshProc), ("pivot", facts.Pivot),
+        ("overlayUserXattr", facts.OverlayUserXattr), ("fuseOverlay", facts.FuseOverlay), ("underlay", facts.Underlay), ("fuse", facts.Fuse), ("freshProc", facts.FreshProc), ("pivot", facts.Pivot),
     ];
 }

@@ -25,6 +25,9 @@ internal sealed record ImageFacts
     /// <summary>What a path reference is: "directory", "sif", "squashfs".</summary>
     public Fact<PathImage> AtPath { get; init; } = new Fact<PathImage>.Unknown("not asked");
 
+    /// <summary>The digest under which an image file is unpacked in the cache; null where it is not.</summary>
+    public Digest? CachedFile { get; init; }
+
     /// <summary>What earlier pulls into this cache came to, transfer and unpacking together; null where there were none.</summary>
     public double? PullBytesPerSecond { get; init; }
 

@@ -24,6 +24,9 @@ internal sealed record NamespaceFacts
     /// <summary>A root put together from binds, with a directory of it opened for a missing mount point: what is done without overlay.</summary>
     public StepResult Underlay { get; init; } = StepResult.Ok;
 
+    /// <summary>A FUSE file system mounted by an ordinary user: what mounting an image file takes.</summary>
+    public StepResult Fuse { get; init; } = StepResult.Ok;
+
     /// <summary>A fresh /proc in an own pid namespace.</summary>
     public required StepResult FreshProc { get; init; }
 

@@ -22,14 +22,14 @@ internal sealed class PathProbe(IProbeChildren children)
                 case LocalPath.Here here:
                     ProbeOutput.ToDictionary output = new();
                     PathCheck.Run(here.Path, policy.Root, output);
-                    return Judge(path, policy.Root, key => output.Values.GetValueOrDefault(key, ""));
+                    return Judge(path, policy.Root, key => output.Values.GetValueOrDefault(key, ""), local: true);
                 default:
                     break;
             }
         }
 
         ProbeReply reply = await AskAsync(path, onCvmfs, policy, ct);
-        return reply.End == ProbeEnd.Answered ? Judge(path, policy.Root, key => reply[key]) : new Fact<PathImage>.Unknown($"{path}: {reply.Trouble}");
+        return reply.End == ProbeEnd.Answered ? Judge(path, policy.Root, key => reply[key], local: false) : new Fact<PathImage>.Unknown($"{path}: {reply.Trouble}");
     }
 
     private Task<ProbeReply> AskAsync(string path, bool onCvmfs, CvmfsPolicy policy, CancellationToken ct) =>
@@ -44,7 +44,7 @@ internal sealed class PathProbe(IProbeChildren children)
             },
             ct);
 
-    private static Fact<PathImage> Judge(string asked, string root, Func<string, string> value)
+    private static Fact<PathImage> Judge(string asked, string root, Func<string, string> value, bool local)
     {
         if (value("errno") is { Length: > 0 } errno)
         {
@@ -54,7 +54,10 @@ internal sealed class PathProbe(IProbeChildren children)
         string path = value("path");
         return value("kind") == PathCheck.OtherKind
             ? new Fact<PathImage>.Absent($"{asked} is neither a directory nor a SIF or squashfs file")
-            : new Fact<PathImage>.Known(new PathImage(path, value("kind"), CvmfsPath.IsBelow(path, root)));
+            : new Fact<PathImage>.Known(new PathImage(path, value("kind"), CvmfsPath.IsBelow(path, root))
+            {
+                File = value("kind") == PathCheck.DirectoryKind ? null : ImageFileCheck.Judge(value, local),
+            });
     }
 
     private static Fact<PathImage>.Absent Absent(string path, string errno) => new($"{path} does not exist ({errno})");

@@ -7,4 +7,7 @@ internal sealed record Attempt(string Strategy, string Launcher, Phase Phase, do
 {
     /// <summary>What the root was put together with: "overlay", "fuse-overlayfs", "binds"; null where it did not come to that, or is not known.</summary>
     public string? Root { get; init; }
+
+    /// <summary>Which way of the strategy, where it has several; else empty.</summary>
+    public string Way { get; init; } = "";
 }

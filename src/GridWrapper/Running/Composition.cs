@@ -1,5 +1,6 @@
 using System.Net.Http;
 using GridWrapper.Launching;
+using GridWrapper.Planning;
 using GridWrapper.Probing;
 using GridWrapper.Registries;
 using GridWrapper.Reporting;
@@ -86,13 +87,16 @@ internal sealed class Composition : IDisposable
     internal static Composition Of(RunSettings settings, ImmutableArray<IRootfsStrategy> strategies, ImmutableArray<ILauncher> launchers) =>
         new(settings, TimeProvider.System) { Strategies = strategies, Launchers = launchers };
 
-    internal IRootfsStrategy Strategy(string name) => Strategies.First(s => s.Name == name);
+    internal IRootfsStrategy Strategy(Candidate candidate) => Strategies.First(s => s.Name == candidate.Strategy && s.Way == candidate.Way);
+
+    /// <summary>What a run would try first of the ways that leave the root on this node, for those who want to have it and not to run it; null when there is none.</summary>
+    internal Candidate? OnDisk(RunPlan plan) => plan.Candidates.FirstOrDefault(c => c.IsUsable && Strategy(c).LeavesRoot);
 
     internal ILauncher Launcher(string name) => Launchers.First(l => l.Name == name);
 
     /// <summary>The root filesystem of the chosen candidate as far as it can be foretold; null when nothing is usable.</summary>
     internal Rootfs? PredictRootfs(Prepared prepared) => prepared.Plan.Chosen is { } chosen
-        ? Strategy(chosen.Strategy).Predict(prepared.Input, Launcher(chosen.Launcher).FormOn(prepared.Input.Host))
+        ? Strategy(chosen).Predict(prepared.Input, Launcher(chosen.Launcher).FormOn(prepared.Input.Host))
         : null;
 
     /// <summary>The launch of the chosen candidate as a dry run shows it; null when nothing is usable.</summary>
@@ -107,7 +111,7 @@ internal sealed class Composition : IDisposable
             return null;
         }
 
-        Rootfs rootfs = Strategy(chosen.Strategy).Predict(prepared.Input, Launcher(chosen.Launcher).FormOn(prepared.Input.Host));
+        Rootfs rootfs = Strategy(chosen).Predict(prepared.Input, Launcher(chosen.Launcher).FormOn(prepared.Input.Host));
         return compose(await Look.AtAsync(rootfs, prepared.Input.Host, ct));
     }
 

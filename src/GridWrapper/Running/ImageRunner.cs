@@ -50,7 +50,7 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
         {
             ILauncher launcher = parts.Launcher(candidate.Launcher);
             RootfsForm form = launcher.FormOn(outcome.Input.Host);
-            if (attempts.Hopeless.Contains((candidate.Strategy, form)) || !attempts.Tried.Add((candidate.Strategy, candidate.Launcher, form, attempts.Rung)))
+            if (attempts.Hopeless.Contains((Named(candidate), form)) || !attempts.Tried.Add((Named(candidate), candidate.Launcher, form, attempts.Rung)))
             {
                 continue;
             }
@@ -65,13 +65,13 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
                 Log.Warn("{Strategy} with {Launcher} failed at {Step}: {Message}", candidate.Strategy, candidate.Launcher, e.Failure.Step, e.Message);
                 if (e.Failure.Phase == Phase.Materialise)
                 {
-                    attempts.Hopeless.Add((candidate.Strategy, form));
+                    attempts.Hopeless.Add((Named(candidate), form));
                 }
 
                 double seconds = time.GetElapsedTime(trial.Began).TotalSeconds;
                 outcome = outcome with
                 {
-                    Attempts = outcome.Attempts.Add(new Attempt(candidate.Strategy, candidate.Launcher, e.Failure.Phase, seconds, e.Failure) { Root = trial.Root(outcome.Input) }),
+                    Attempts = outcome.Attempts.Add(new Attempt(candidate.Strategy, candidate.Launcher, e.Failure.Phase, seconds, e.Failure) { Way = candidate.Way, Root = trial.Root(outcome.Input) }),
                     Failure = outcome.Failure ?? e.Failure,
                 };
                 if (!ct.IsCancellationRequested && await BelowAsync(outcome, trial, e.Failure, ct) is { } below)
@@ -109,7 +109,7 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
         Candidate candidate = trial.Candidate;
         Rootfs rootfs = await parts.Progress.ShowAsync(
             candidate.Cost.Bytes,
-            () => parts.Strategy(candidate.Strategy).MaterialiseAsync(outcome.Input, trial.Launcher.FormOn(outcome.Input.Host), ct),
+            () => parts.Strategy(candidate).MaterialiseAsync(outcome.Input, trial.Launcher.FormOn(outcome.Input.Host), ct),
             ct);
         rootfs = await parts.Look.AtAsync(rootfs, outcome.Input.Host, ct);
         double materialise = time.GetElapsedTime(trial.Began).TotalSeconds;
@@ -137,7 +137,7 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
             Findings = findings,
             Result = result,
             Failure = null,
-            Attempts = outcome.Attempts.Add(new Attempt(candidate.Strategy, candidate.Launcher, Phase.Payload, materialise + whole, null) { Root = trial.Root(outcome.Input) }),
+            Attempts = outcome.Attempts.Add(new Attempt(candidate.Strategy, candidate.Launcher, Phase.Payload, materialise + whole, null) { Way = candidate.Way, Root = trial.Root(outcome.Input) }),
             Timings = outcome.Timings with { Materialise = materialise, Launch = Math.Max(0, whole - result.WallSeconds), Payload = result.WallSeconds },
         };
     }
@@ -156,6 +156,8 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
             Binds = [.. request.Binds.Where(b => !b.Optional || b.Source.StartsWith(cvmfs, StringComparison.Ordinal) || Path.Exists(b.Source))],
         };
     }
+
+    private static string Named(Candidate candidate) => candidate.Way.Length == 0 ? candidate.Strategy : $"{candidate.Strategy} {candidate.Way}";
 
     private sealed record Trial(Candidate Candidate, ILauncher Launcher, long Began)
     {

@@ -29,7 +29,7 @@ internal sealed class InsideLook(RunSettings settings, IProbeChildren children)
             : null;
 
     private static InsideQuestion Question(Rootfs rootfs, bool gpu) => new(
-        rootfs.LowerDirectories,
+        rootfs.Visible,
         rootfs.Config?.User is { } user && user.Split(':')[0] is not ("" or "0" or "root") ? user : "",
         rootfs.Config is { } config ? [.. config.Volumes, .. config.WorkingDir.Trim('/').Length > 0 ? (string[])[config.WorkingDir] : []] : [],
         gpu);

@@ -37,13 +37,19 @@ internal sealed class Preflight(RunSettings settings, IProbeChildren children)
 
     /// <summary>For a plan: with the image's own command where the tree is on this node already.</summary>
     internal async Task<ImmutableArray<Finding>> OfPlanAsync(Prepared prepared, Rootfs? rootfs, CancellationToken ct) =>
-        rootfs is null ? await CheckAsync(prepared.Input, [], [], ct) : [.. await CheckAsync(prepared.Input, rootfs.LowerDirectories, Candidates(rootfs), ct), .. PreflightPlaces.OfLayers(rootfs)];
+        rootfs is null or { Look: not null } ? await CheckAsync(prepared.Input, [], [], ct) : [.. await CheckAsync(prepared.Input, rootfs.Visible, Candidates(rootfs), ct), .. PreflightPlaces.OfLayers(rootfs)];
 
     /// <returns>The request with what the assembled root will have to show, and what was found.</returns>
     /// <exception cref="GridWrapperException">The payload cannot start on this node.</exception>
     internal async Task<(LaunchRequest Request, ImmutableArray<Finding> Findings)> DemandAsync(LaunchRequest request, CancellationToken ct)
     {
-        ProgramQuestion question = new(request.Rootfs.LowerDirectories, Candidates(request)) { MountPoints = PreflightPlaces.Of(request), Removals = request.Rootfs.Removals };
+        if (request.Rootfs.Look is not null)
+        {
+            // Only a few of its files can be seen before it is mounted.
+            return (request, await CheckAsync(request.Plan, [], [], ct));
+        }
+
+        ProgramQuestion question = new(request.Rootfs.Visible, Candidates(request)) { MountPoints = PreflightPlaces.Of(request), Removals = request.Rootfs.Removals };
         (ImmutableArray<Finding> findings, ImmutableArray<RootExpectation> expectations) = await ExamineAsync(request.Plan, question, ct);
         if (findings.FirstOrDefault(f => f.Failure is not null) is { Failure: { } failure })
         {

@@ -61,7 +61,7 @@ internal static class ResultDocument
     /// <summary>What was predicted of the way that was taken, and what it came to.</summary>
     private static JObject? CostOf(ImageOutcome image)
     {
-        if (image.Rootfs is not { } rootfs || image.Attempts.LastOrDefault() is not { } last || image.Plan.Candidates.FirstOrDefault(c => (c.Strategy, c.Launcher) == (last.Strategy, last.Launcher)) is not { } candidate)
+        if (image.Rootfs is not { } rootfs || image.Attempts.LastOrDefault() is not { } last || image.Plan.Candidates.FirstOrDefault(c => (c.Strategy, c.Way, c.Launcher) == (last.Strategy, last.Way, last.Launcher)) is not { } candidate)
         {
             return null;
         }
@@ -94,11 +94,9 @@ internal static class ResultDocument
 
     internal static JObject Plan(RunPlan plan) => new()
     {
-        ["chosen"] = plan.Chosen is { } chosen ? new JObject { ["strategy"] = chosen.Strategy, ["launcher"] = chosen.Launcher } : null,
-        ["candidates"] = new JArray(plan.Candidates.Select(c => new JObject
+        ["chosen"] = plan.Chosen is { } chosen ? Named(chosen.Strategy, chosen.Way, chosen.Launcher) : null,
+        ["candidates"] = new JArray(plan.Candidates.Select(c => new JObject(Named(c.Strategy, c.Way, c.Launcher).Properties())
         {
-            ["strategy"] = c.Strategy,
-            ["launcher"] = c.Launcher,
             ["usable"] = c.IsUsable,
             ["cost"] = c.IsUsable ? Json(c.Cost) : null,
             ["reason"] = c.Verdict.Reason,
@@ -107,6 +105,11 @@ internal static class ResultDocument
 
     internal static JArray Describe(ImmutableArray<Finding> findings) =>
         new(findings.Select(f => new JObject { ["check"] = f.Check, ["state"] = f.State, ["detail"] = f.Detail }));
+
+    /// <summary>The way is there only where a strategy has several.</summary>
+    private static JObject Named(string strategy, string way, string launcher) => way.Length == 0
+        ? new JObject { ["strategy"] = strategy, ["launcher"] = launcher }
+        : new JObject { ["strategy"] = strategy, ["way"] = way, ["launcher"] = launcher };
 
     internal static JObject Describe(Failure failure) => new()
     {
@@ -155,10 +158,8 @@ internal static class ResultDocument
         return resolved is null ? "unverified" : "verified";
     }
 
-    private static JObject Attempt(Attempt attempt) => new()
+    private static JObject Attempt(Attempt attempt) => new(Named(attempt.Strategy, attempt.Way, attempt.Launcher).Properties())
     {
-        ["strategy"] = attempt.Strategy,
-        ["launcher"] = attempt.Launcher,
         ["root"] = attempt.Root,
         ["phase"] = Lower(attempt.Phase),
         ["step"] = attempt.Failure?.Step,

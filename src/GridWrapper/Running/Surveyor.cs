@@ -34,6 +34,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         double probe = time.GetElapsedTime(began).TotalSeconds;
         (Fact<ResolvedImage> resolved, Failure? failure) = await resolving;
         Fact<CvmfsImage> flat = await FindOnCvmfsAsync(reference, resolved, host, ct);
+        Fact<PathImage> atPath = reference is ImageReference.AtPath path ? await new PathProbe(parts.Children).FindAsync(path.Path, Settings.Site.Cvmfs, ct) : new Fact<PathImage>.Unknown("not a path");
         ImageFacts image = new()
         {
             Reference = reference,
@@ -41,7 +42,8 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
             ResolveFailure = failure,
             Cvmfs = flat,
             CvmfsLayers = await FindLayersAsync(reference, resolved, host, everything ? null : flat, ct),
-            AtPath = reference is ImageReference.AtPath path ? await new PathProbe(parts.Children).FindAsync(path.Path, Settings.Site.Cvmfs, ct) : new Fact<PathImage>.Unknown("not a path"),
+            AtPath = atPath,
+            CachedFile = atPath.IsKnown(out PathImage found) && found.File is { } file ? ImageFileStore.FindCached(new CacheDirectory(Settings.CacheDirectory), file.State) : null,
             PullBytesPerSecond = reference is ImageReference.AtPath ? null : PullRate.Read(Settings.CacheDirectory),
         };
         image = WithCached(image);
@@ -150,7 +152,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         ProbeRequest request = new() { Namespaces = Settings.ForcedLauncher is null or "rootless", Gpus = Settings.Gpu != "off" };
         return reference switch
         {
-            ImageReference.AtPath path => request with { CvmfsRepositories = RepositoryOf(path.Path) },
+            ImageReference.AtPath path => request with { CvmfsRepositories = RepositoryOf(path.Path), Fuse = true, Space = Space },
             ImageReference.InRegistry => request with { Space = Space, Zstd = true, CvmfsRepositories = Settings.Site.Strategies.Any(s => s.StartsWith("cvmfs-", StringComparison.Ordinal)) ? Repositories : [.. Settings.Site.Cvmfs.Repositories] },
             _ => request with { Space = Space, Zstd = true, CvmfsRepositories = Settings.Site.Cvmfs.Repositories.IsEmpty ? null : Settings.Site.Cvmfs.Repositories },
         };

@@ -10,7 +10,7 @@ internal sealed record SiteProfile
     public CvmfsPolicy Cvmfs { get; init; } = new();
 
     /// <summary>Strategy names in the order of preference at equal cost; a strategy not named here is not used.</summary>
-    public ImmutableArray<string> Strategies { get; init; } = ["directory", "cvmfs-flat", "cvmfs-layers", "local", "registry"];
+    public ImmutableArray<string> Strategies { get; init; } = ["directory", "cvmfs-flat", "cvmfs-layers", "local", "sif", "registry"];
 
     /// <summary>Launcher names in the order of preference; a launcher not named here is not used.</summary>
     public ImmutableArray<string> Launchers { get; init; } = ["rootless", "apptainer"];

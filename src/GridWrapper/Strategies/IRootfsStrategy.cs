@@ -8,6 +8,15 @@ internal interface IRootfsStrategy
     /// <summary>Fixed name in options, plans and reports.</summary>
     string Name { get; }
 
+    /// <summary>Tells apart ways that share a name; empty where there is only one.</summary>
+    string Way => "";
+
+    /// <summary>The only launcher that can take what it makes; null for any.</summary>
+    string? OnlyLauncher => null;
+
+    /// <summary>The root filesystem lies in directories of this node once it is made; otherwise it is there only while something runs in it.</summary>
+    bool LeavesRoot => true;
+
     /// <summary>Pure: whether this strategy can serve the image in the given form on this node, at what cost, or which fact refuses it.</summary>
     Verdict Judge(PlanInput input, RootfsForm form);
 

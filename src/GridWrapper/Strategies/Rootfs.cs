@@ -22,6 +22,18 @@ internal sealed record Rootfs
     /// <summary>What a look into it told, null where nobody looked.</summary>
     public Probing.ImageInside? Inside { get; init; }
 
+    /// <summary>The SIF or squashfs file that it comes from, null for other images.</summary>
+    public string? ImageFile { get; init; }
+
+    /// <summary>The file system has to be served by a program in the launch's own namespaces; <see cref="LowerDirectories"/> is where. Null where the directories are there.</summary>
+    public ImageMount? Mount { get; init; }
+
+    /// <summary>A directory with the few files that tell what the image is, where the root itself is not there to be looked at.</summary>
+    public string? Look { get; init; }
+
+    /// <summary>Where to look for what the image holds.</summary>
+    public ImmutableArray<string> Visible => Look is { } look ? [look] : LowerDirectories;
+
     /// <summary>Where each layer came from, for the report.</summary>
     public ImmutableArray<LayerOrigin> Layers { get; init; } = [];
 

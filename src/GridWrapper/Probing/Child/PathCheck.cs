@@ -48,6 +48,10 @@ internal static class PathCheck
         {
             error = Kind(fd, status, out string kind);
             output.Say("kind", kind);
+            if (error == 0 && kind is SifKind or SquashfsKind)
+            {
+                ImageFileCheck.Run(fd, kind, status, output);
+            }
         }
 
         Touch.Close(fd);

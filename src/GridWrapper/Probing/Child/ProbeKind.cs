@@ -36,6 +36,12 @@ internal static class ProbeKind
     /// <summary>OWN-IDENTITY CANDIDATE…: which of these programs exist, and what do they call themselves?</summary>
     internal const string Runtime = "runtime";
 
+    /// <summary>PATH OFFSET LENGTH TARGET: copy that part of a file to a new one.</summary>
+    internal const string CopyFile = "copy-file";
+
+    /// <summary>PATH OFFSET LENGTH TARGET: copy what tells what an image is out of this squashfs into a directory.</summary>
+    internal const string ImageLook = "image-look";
+
     /// <summary>Words of <see cref="InsideQuestion"/>: what does the image's tree hold?</summary>
     internal const string Inside = "image-inside";
 

@@ -65,6 +65,12 @@ internal static class ProbeMain
             case (ProbeKind.Path, 2):
                 PathCheck.Run(arguments[0], arguments[1], output);
                 break;
+            case (ProbeKind.CopyFile, 4):
+                CopyCheck.Run(arguments[0], arguments[1..3], arguments[3], output);
+                break;
+            case (ProbeKind.ImageLook, 4):
+                ImageLookCheck.Run(arguments[0], arguments[1..3], arguments[3], output);
+                break;
             case (ProbeKind.Runtime, >= 2):
                 RuntimeCheck.Run(arguments[0], arguments[1..], output);
                 break;
