@@ -105,7 +105,7 @@ internal sealed class SquashfsTests
         CacheDirectory cache = NewCache();
 
         Assert.That(async () => await Store(cache).EnsureAsync(FileOf(image), ct), Throws.TypeOf<GridWrapperException>().With.Property("Failure").Property("Blame").EqualTo(Blame.Image));
-        Assert.That(new CacheInventory(cache).List(), Is.Empty);
+        Assert.That(new CacheInventory(cache, TimeProvider.System).List(), Is.Empty);
     }
 
     [Test]
