@@ -115,6 +115,58 @@ internal sealed partial class HybridTests : EndToEndFixture
         }
     }
 
+    [Test]
+    public async Task A_layer_of_a_shared_root_is_stacked_with_those_of_CVMFS_and_nothing_is_fetched(CancellationToken ct)
+    {
+        Area owner = new(54321);
+        await owner.RunAsync(ct, "pull", $"docker://{Testbed.Repository}:gzip");
+        Tool.Run("/bin/chmod", "0755", owner.Cache);
+        string[] diffIds = [.. JObject.Parse(File.ReadAllText(Path.Combine(Testbed.Image, "layout/blobs/sha256", Testbed.ConfigDigest["sha256:".Length..])))["rootfs"]!["diff_ids"]!.Select(d => ((string)d!)["sha256:".Length..])];
+        foreach (string layer in System.IO.Directory.GetDirectories(owner.Cache + "/store-1/layers/sha256").Where(d => Path.GetFileName(d) != diffIds[1]))
+        {
+            System.IO.Directory.Delete(layer, recursive: true);
+        }
+
+        Area area = NewArea();
+        string name = UniqueName(area);
+        PublishWhere(area, i => i != 1);
+        area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
+        var site = JObject.Parse(Site);
+        site["cacheRoots"] = new JArray(owner.Cache);
+        Outcome outcome = await area.RunAsync(ct, "run", "--site", area.Write("site.json", site.ToString()), "--job", area.Write("job.json", new TestJob { Image = "docker://" + name }.Json), "--strategy", "cvmfs-layers");
+        using (Assert.EnterMultipleScope())
+        {
+            CheckJob(area, outcome, "cvmfs-layers");
+            Assert.That(LayersSent(area), Is.Empty);
+            Assert.That(area.Result["image"]!["layers"]!.Select(l => (string)l["source"]!), Is.EqualTo(Layers.Select((_, i) => i == 1 ? "cache" : "cvmfs")));
+            Assert.That(area.Result["image"]!["layers"]!.Select(l => (string?)l["root"]), Is.EqualTo(Layers.Select((_, i) => i == 1 ? owner.Cache : null)));
+        }
+    }
+
+    [Test]
+    public async Task What_corrects_the_layers_of_a_running_payload_is_not_collected(CancellationToken ct)
+    {
+        Area area = NewArea();
+        string name = UniqueName(area);
+        PublishWhere(area, _ => true);
+        area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
+        using StartedRun run = area.Start(null, "exec", "--site", area.Write("site.json", Site), "--strategy", "cvmfs-layers", "docker://" + name, "--", "/bin/sh", "-c", "sleep 3; ls -A /data");
+        string shims = Path.Combine(area.Cache, "store-1/cvmfs");
+        await run.UntilAsync(() => System.IO.Directory.Exists(shims) && System.IO.Directory.GetDirectories(shims).Length >= Layers.Length, ct);
+        Outcome during = await area.RunAsync(ct, "cache", "gc", "--max-bytes", "0", "--json");
+        Outcome payload = await run.EndAsync(ct);
+        Outcome list = await area.RunAsync(ct, "cache", "list");
+        Outcome after = await area.RunAsync(ct, "cache", "gc", "--max-bytes", "0");
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(JObject.Parse(during.Stdout)["items"], Is.Empty, during.ToString());
+            Assert.That(payload.Stdout, Does.Contain("overwritten").And.Not.Contain(".wh."), payload.ToString());
+            Assert.That(list.Stdout, Does.Contain("shim  "));
+            Assert.That(after.Stdout, Does.Contain("removed shim"));
+            Assert.That(System.IO.Directory.GetDirectories(shims), Is.Empty);
+        }
+    }
+
     private static async Task<Outcome> RunAsync(Area area, string name, CancellationToken ct, params string[] options) =>
         await area.RunAsync(ct, ["run", "--site", area.Write("site.json", Site), "--job", area.Write("job.json", new TestJob { Image = "docker://" + name }.Json), .. options]);
 

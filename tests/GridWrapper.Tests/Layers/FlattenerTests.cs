@@ -1,6 +1,7 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Layers;
+using GridWrapper.Linux;
 
 namespace GridWrapper.Tests.Layers;
 
@@ -126,6 +127,40 @@ internal sealed class FlattenerTests
             Assert.That(fault.Failure.Blame, Is.EqualTo(Blame.Image));
             Assert.That(fault.Message, Does.Contain("nowhere"));
             Assert.That(Directory.GetFileSystemEntries(cache.Store + "/tmp"), Is.Empty);
+        }
+    }
+
+    /// <summary>Layers of a shared root mostly lie on another file system than the cache.</summary>
+    [Test]
+    public async Task Layers_of_another_file_system_are_copied(CancellationToken ct)
+    {
+        const string elsewhere = "/dev/shm";
+        CacheDirectory cache = LayerStoreTests.NewCache();
+        if (!Directory.Exists(elsewhere) || FileSystemState.Of(elsewhere).Type == FileSystemState.Of(cache.Path).Type)
+        {
+            Assert.Ignore("this machine has no second file system at /dev/shm");
+        }
+
+        string shared = Directory.CreateDirectory($"{elsewhere}/gridwrap-{Guid.NewGuid():N}").FullName;
+        try
+        {
+            var store = new LayerStore(new CacheDirectory(shared), TimeProvider.System);
+            store.Cache.Prepare();
+            byte[] tar = new TarBuilder().Dir("d").File("d/f", "content", 0x1C0, 1_200_000_000).Symlink("d/l", "f").HardLink("d/h", "d/f").Entry('6', "d/p", [], new TarBuilder.Header(Mode: 0x180)).Build();
+            var blobs = new FakeBlobs();
+            StoredLayer layer = await store.EnsureAsync(blobs.Add(tar), Digest.Of(tar), blobs, ct);
+
+            string tree = await new Flattener(cache, TimeProvider.System).EnsureAsync(Digest.Of("c"u8), [layer], ct);
+
+            using (Assert.EnterMultipleScope())
+            {
+                Assert.That(TreeListing.Of(tree), Is.EqualTo(TreeListing.Of(layer.Tree)));
+                Assert.That(File.GetLastWriteTimeUtc(tree + "/d/f"), Is.EqualTo(DateTime.UnixEpoch.AddSeconds(1_200_000_000)));
+            }
+        }
+        finally
+        {
+            Directory.Delete(shared, recursive: true);
         }
     }
 
