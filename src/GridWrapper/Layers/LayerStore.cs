@@ -25,7 +25,9 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
     /// <summary>Each takes some 8 MB of memory and one connection.</summary>
     private const int MostWorkers = 8;
     private static readonly Logger Log = LogManager.GetCurrentClassLogger();
-    private readonly Lazy<bool> _overlayMarkers = new(() => ProbeMarkers(cache));
+
+    /// <summary>Without a memory for failures: on a full disk it is asked again when room was made.</summary>
+    private readonly Lazy<bool> _overlayMarkers = new(() => ProbeMarkers(cache), LazyThreadSafetyMode.PublicationOnly);
 
     internal CacheDirectory Cache => cache;
 
@@ -271,21 +273,13 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
     /// <summary>Whether this file system takes what overlay needs for whiteouts, found by making them.</summary>
     private static bool ProbeMarkers(CacheDirectory cache)
     {
-        string work = cache.Temporary($"probe-{Environment.ProcessId}-{Guid.NewGuid():N}");
-        Directory.CreateDirectory(work);
-        using SafeFileHandle directory = At.OpenDirectory(work);
-        try
-        {
-            int errno = At.MakeNode(directory, "whiteout"u8, Libc.S_IFCHR);
-            errno = errno != 0 ? errno : At.SetXattr(directory, "user.overlay.opaque"u8, "y"u8);
+        using WorkDirectory work = WorkDirectory.Make(cache, "probe");
+        using SafeFileHandle directory = At.OpenDirectory(work.Path);
+        int errno = At.MakeNode(directory, "whiteout"u8, Libc.S_IFCHR);
+        errno = errno != 0 ? errno : At.SetXattr(directory, "user.overlay.opaque"u8, "y"u8);
 
-            // A full disk says nothing of what the file system can do.
-            return errno is Errno.ENOSPC or Errno.EDQUOT ? throw new LinuxException("mknodat", work, errno) : errno == 0;
-        }
-        finally
-        {
-            TreeRemover.Remove(work);
-        }
+        // A full disk says nothing of what the file system can do.
+        return errno is Errno.ENOSPC or Errno.EDQUOT ? throw new LinuxException("mknodat", work.Path, errno) : errno == 0;
     }
 
     private sealed record Wanted(Descriptor Blob, Digest DiffId, string Work, bool OverlayMarkers);

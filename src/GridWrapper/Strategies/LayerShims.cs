@@ -98,41 +98,25 @@ internal sealed class LayerShims(CacheDirectory cache, CacheLeases? leases = nul
     /// <summary>Fills a directory and gives it its name. Where somebody else made the same this moment, his is taken. It is held from before it can be seen.</summary>
     private void Make(string final, Action<string> fill)
     {
-        (string work, DirectoryLease busy) = NewWork();
-        bool published = false;
-        try
+        using WorkDirectory work = WorkDirectory.Make(cache, "shims");
+        fill(work.Path);
+        bool published;
+        while (!(published = TryMove(work.Path, final)) && !Hold(final))
         {
-            fill(work);
-            while (!(published = TryMove(work, final)) && !Hold(final))
-            {
-                // It is being removed: its name will be free in a moment.
-                Thread.Yield();
-            }
+            // It is being removed: its name will be free in a moment.
+            Thread.Yield();
         }
-        finally
+
+        if (published)
         {
-            if (published && leases is not null)
+            DirectoryLease lease = work.Keep();
+            if (leases is null)
             {
-                leases.Keep(final, busy);
+                lease.Dispose();
             }
             else
             {
-                busy.Dispose();
-                TreeRemover.Remove(work);
-            }
-        }
-    }
-
-    /// <summary>A clean-up takes what nobody holds for a leftover, also in the moment before this process does.</summary>
-    private (string Work, DirectoryLease Busy) NewWork()
-    {
-        while (true)
-        {
-            string work = cache.Temporary($"shims-{Guid.NewGuid():N}");
-            Directory.CreateDirectory(work);
-            if (DirectoryLease.TryShare(work) is { } busy)
-            {
-                return (work, busy);
+                leases.Keep(final, lease);
             }
         }
     }
