@@ -1,5 +1,5 @@
 #!/bin/bash
-# trixie.sh: makes a Debian 13 tree with Apptainer, podman, bubblewrap, HTCondor and Slurm in ${GRIDWRAP_TESTBED:-/var/tmp/gridwrap-testbed}/trixie (root, amd64).
+# trixie.sh: makes a Debian 13 tree with Apptainer, podman, bubblewrap, HTCondor, Slurm and cosign in ${GRIDWRAP_TESTBED:-/var/tmp/gridwrap-testbed}/trixie (root, amd64).
 # A complete tree is used again; an interrupted build starts afresh; two calls at once wait for each other.
 # The mirror is the one apt uses, or GRIDWRAP_TESTBED_MIRROR. Apptainer comes from sid (the only suite that has it),
 # its dependencies from trixie. Commands are run in the tree by in-trixie.sh.
@@ -13,7 +13,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly recipe=2
 readonly packages=ca-certificates,containernetworking-plugins,e2fsprogs,fakeroot,fuse-overlayfs,fuse3,libseccomp2,libsqlite3-0,procps,squashfs-tools,squashfuse,uidmap
 # What was added later goes into a tree that is already there too: no new recipe for it.
-readonly peers=(bubblewrap podman crun conmon htcondor slurm-wlm munge)
+readonly peers=(bubblewrap podman crun conmon htcondor slurm-wlm munge cosign)
 readonly tree=$testbed_base/trixie
 readonly partial=$testbed_base/trixie.partial
 readonly log=$testbed_base/trixie.log

@@ -26,7 +26,7 @@ internal static class PullCommand
             Prepared prepared = await parts.Surveyor.PrepareAsync(ImageReferenceParser.Parse(parsed.GetRequiredValue(image), settings.WorkDirectory), everything: false, ct);
             if (parts.OnDisk(prepared.Plan) is not { } chosen)
             {
-                return ErrorReport.Print(prepared.Input.Image.ResolveFailure ?? Planner.Explain(prepared.Plan, prepared.Input));
+                return ErrorReport.Print(prepared.Input.Image.Barred ?? prepared.Input.Image.ResolveFailure ?? Planner.Explain(prepared.Plan, prepared.Input));
             }
 
             new CacheDirectory(settings.CacheDirectory).Prepare();

@@ -26,7 +26,7 @@ internal static class SettingsReader
     /// <param name="here">The directory that relative paths start from.</param>
     internal static RunSettings Read(OptionValues given, Dictionary<string, string> environment, string here)
     {
-        SiteProfile site = WithEnvironment(SiteProfiles.Select(given.Text(GlobalOptions.Site), environment), environment);
+        SiteProfile site = SiteProfiles.WithFiles(WithEnvironment(SiteProfiles.Select(given.Text(GlobalOptions.Site), environment), environment), environment);
         List<string> faults = [];
         ImmutableArray<string> roots = SiteProfiles.CacheRoots(site, environment);
         string cache = Path.GetFullPath(CacheDirectory(given.Text(GlobalOptions.Cache), environment, site, roots), here);

@@ -19,7 +19,7 @@ internal static class Planner
             Verdict launcherVerdict = Allowed(input.ForcedLauncher, input.Site.Launchers, launcher.Name, "launcher") ?? MissingGpu(input) ?? launcher.Judge(input);
             foreach (IRootfsStrategy strategy in strategies)
             {
-                Verdict strategyVerdict = Allowed(input.ForcedStrategy, input.Site.Strategies, strategy.Name, "strategy") ?? strategy.Judge(input, launcher.FormOn(input.Host));
+                Verdict strategyVerdict = Allowed(input.ForcedStrategy, input.Site.Strategies, strategy.Name, "strategy") ?? Barred(input, strategy.Judge(input, launcher.FormOn(input.Host)));
                 candidates.Add(new Candidate(strategy.Name, launcher.Name, Combine(strategyVerdict, OnlyWith(strategy, launcher.Name) ?? launcherVerdict)) { Way = strategy.Way });
             }
         }
@@ -49,6 +49,15 @@ internal static class Planner
     private static Verdict.Refused? OnlyWith(IRootfsStrategy strategy, string launcher) =>
         strategy.OnlyLauncher is { } only && only != launcher ? Verdict.DoesNotApply($"{strategy.Name} ({strategy.Way}) needs the launcher {only}") : null;
 
+    /// <summary>What the site's image policy bars is refused in every way that would have served it.</summary>
+    private static Verdict Barred(PlanInput input, Verdict verdict) => input.Image.Barred is not { } barred || verdict is Verdict.Refused { NotApplicable: true } ? verdict : new Verdict.Refused
+    {
+        Reason = barred.Message,
+        Blame = barred.Blame,
+        PilotErrorCode = barred.PilotErrorCode,
+        Retryable = barred.Retryable,
+    };
+
     private static Verdict.Refused? MissingGpu(PlanInput input) => input.MissingGpu is not { } reason ? null : new Verdict.Refused
     {
         Reason = reason,
@@ -73,6 +82,11 @@ internal static class Planner
     /// <summary>Why nothing is usable, as the failure of the whole run.</summary>
     internal static Failure Explain(RunPlan plan, PlanInput input)
     {
+        if (input.Image.Barred is { } barred)
+        {
+            return barred;
+        }
+
         ImmutableArray<Candidate> telling = [.. plan.Candidates.Where(c => !IsNotApplicable(c))];
         if (telling.IsEmpty)
         {

@@ -16,6 +16,12 @@ internal sealed record ImageFacts
     /// <summary>Why <see cref="Resolved"/> is not known, with blame and code; null when it is known or was not asked.</summary>
     public Diagnostics.Failure? ResolveFailure { get; init; }
 
+    /// <summary>Why the site's policy lets this image run in no way at all; null where it may.</summary>
+    public Diagnostics.Failure? Barred { get; init; }
+
+    /// <summary>The site's policy is about this image's digest, so that nothing but what was compared with the registry may run.</summary>
+    public bool DigestMatters { get; init; }
+
     /// <summary>The flattened tree in a CVMFS image repository.</summary>
     public Fact<CvmfsImage> Cvmfs { get; init; } = new Fact<CvmfsImage>.Unknown("not asked");
 

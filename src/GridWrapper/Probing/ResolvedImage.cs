@@ -5,6 +5,12 @@ namespace GridWrapper.Probing;
 /// <summary>A manifest pinned by digest for this job, with its configuration.</summary>
 internal sealed record ResolvedImage(ImageManifest Manifest, ImageConfig Config)
 {
+    /// <summary>The indexes through which the manifest was found, outermost first.</summary>
+    public ImmutableArray<Digest> Indexes { get; init; } = [];
+
+    /// <summary>The signature that the profile requires; null where it requires none, and where it was not looked for.</summary>
+    public SignatureProof? Signature { get; init; }
+
     /// <summary>Requests and bytes it took to find out.</summary>
     public int Requests { get; init; }
 

@@ -50,7 +50,7 @@ internal sealed class HttpExchange : IDisposable
         using (response)
         {
             string detail = await ErrorBody.ReadAsync(response, ct);
-            throw new TransientRegistryException($"{RegistryFault.Redact(request.RequestUri!)} answered {RegistryFault.Status(response.StatusCode)}{detail}") { RetryAfter = RetryAfter(response) };
+            throw new TransientRegistryException($"{RegistryFault.Redact(request.RequestUri!)} answered {RegistryFault.Status(response.StatusCode)}{detail}{Limits(response)}") { RetryAfter = RetryAfter(response) };
         }
     }
 
@@ -94,6 +94,10 @@ internal sealed class HttpExchange : IDisposable
             throw new TransientRegistryException($"{url} could not be reached: {why}", e);
         }
     }
+
+    /// <summary>Docker Hub says how many pulls are left to this address or account, and of how many.</summary>
+    private static string Limits(HttpResponseMessage response) => string.Concat(((string[])["ratelimit-limit", "ratelimit-remaining"])
+        .Where(name => response.Headers.Contains(name)).Select(name => $", {name} {Diagnostics.Quoted.Clean(string.Join(' ', response.Headers.GetValues(name)))}"));
 
     private static string Innermost(Exception e) => e.InnerException is { } inner ? Innermost(inner) : e.Message;
 

@@ -21,6 +21,7 @@ internal sealed class ImageResolver(RegistryClientFactory clients, ConfigStore? 
     {
         using RegistryClient client = clients.Create(site);
         ImageReference.InRegistry current = image;
+        ImmutableArray<Digest> indexes = [];
         for (int depth = 0; depth <= MaxIndexDepth; depth++)
         {
             ServedManifest served = await client.GetManifestAsync(current, ct);
@@ -29,10 +30,12 @@ internal sealed class ImageResolver(RegistryClientFactory clients, ConfigStore? 
                 case ManifestDocument.Image found:
                     Task<byte[]> FetchAsync(CancellationToken token) => client.GetBlobAsync(image, found.Manifest.Config, token);
                     byte[] config = await (configs is null ? FetchAsync(ct) : configs.GetAsync(found.Manifest.Config, FetchAsync, ct));
-                    ResolvedImage resolved = Combine(found.Manifest, config, node, image.ToString()) with { Requests = client.Counter.Requests, BytesFetched = client.Counter.Bytes };
+                    ResolvedImage resolved = Combine(found.Manifest, config, node, image.ToString()) with { Indexes = indexes };
                     Log.Info("{Image} is the manifest {Digest}", image.ToString(), found.Manifest.Digest);
-                    return resolved;
+                    SignatureProof? proof = await new SignatureCheck(client, site).DemandAsync(image, [.. indexes, found.Manifest.Digest], ct);
+                    return resolved with { Signature = proof, Requests = client.Counter.Requests, BytesFetched = client.Counter.Bytes };
                 case ManifestDocument.Index index:
+                    indexes = indexes.Add(index.Digest);
                     current = image with { Digest = PlatformSelector.Select(index.Manifests, node.Architecture, node.CpuLevel, image.ToString()).Digest };
                     break;
             }

@@ -27,13 +27,24 @@ internal sealed class RegistryClient(HttpExchange exchange, RegistryTransport tr
         return _places.AskAsync(origin, request => transport.AskAsync(request, (response, token) => ReadManifestAsync(request, image.Digest, response, token), ct));
     }
 
-    /// <summary>A small blob as a whole.</summary>
-    internal Task<byte[]> GetBlobAsync(ImageReference.InRegistry image, Descriptor blob, CancellationToken ct)
+    /// <summary>What refers to a manifest (distribution-spec 1.1, listing referrers). A registry without that answers 404.</summary>
+    internal Task<ServedManifest> GetReferrersAsync(ImageReference.InRegistry image, Digest subject, CancellationToken ct)
     {
-        RegistryRequest origin = Request(image, $"blobs/{blob.Digest}", $"the configuration {blob.Digest} of {image}", Phase.Resolve);
-        if (blob.SizeBytes > ImageConfigReader.MaxBytes)
+        RegistryRequest origin = Request(image, $"referrers/{subject}", $"what refers to {subject} of {image}", Phase.Resolve) with { Accept = [MediaTypes.OciIndex] };
+        return _places.AskAsync(origin, request => transport.AskAsync(request, (response, token) => ReadManifestAsync(request, null, response, token), ct));
+    }
+
+    /// <summary>A small blob as a whole.</summary>
+    internal Task<byte[]> GetBlobAsync(ImageReference.InRegistry image, Descriptor blob, CancellationToken ct) =>
+        GetSmallAsync(image, blob, new SmallBlob($"the configuration {blob.Digest} of {image}", ImageConfigReader.MaxBytes), ct);
+
+    /// <inheritdoc cref="GetBlobAsync"/>
+    internal Task<byte[]> GetSmallAsync(ImageReference.InRegistry image, Descriptor blob, SmallBlob kind, CancellationToken ct)
+    {
+        RegistryRequest origin = Request(image, $"blobs/{blob.Digest}", kind.What, Phase.Resolve);
+        if (blob.SizeBytes > kind.MaxBytes)
         {
-            throw RegistryFault.Strange(origin, $"it states {blob.SizeBytes} bytes, more than the {ImageConfigReader.MaxBytes} allowed for a configuration");
+            throw RegistryFault.Strange(origin, $"it states {blob.SizeBytes} bytes, more than the {kind.MaxBytes} allowed");
         }
 
         return _places.AskAsync(origin, request => transport.AskAsync(request, (response, token) => ReadBlobAsync(request, blob, response, token), ct));
@@ -133,3 +144,7 @@ internal sealed class RegistryClient(HttpExchange exchange, RegistryTransport tr
 
 /// <summary>A manifest's bytes, which have the digest that was asked for, and what the server calls them.</summary>
 internal sealed record ServedManifest(byte[] Bytes, string? ContentType);
+
+/// <summary>A blob that is held in memory.</summary>
+/// <param name="What">For messages.</param>
+internal sealed record SmallBlob(string What, int MaxBytes);

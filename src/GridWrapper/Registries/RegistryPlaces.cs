@@ -19,19 +19,19 @@ internal sealed class RegistryPlaces(RegistryPolicy policy)
     /// <exception cref="GridWrapperException">The registry's own failure, when no mirror helped.</exception>
     internal async Task<T> AskAsync<T>(RegistryRequest origin, Func<RegistryRequest, Task<T>> ask)
     {
-        foreach (RegistryEndpoint mirror in Mirrors(origin.Endpoint))
+        foreach (Mirror mirror in Mirrors(origin.Endpoint))
         {
             try
             {
-                return await ask(origin with { Endpoint = mirror });
+                return await ask(At(mirror, origin));
             }
             catch (GridWrapperException e)
             {
                 bool missing = e.Failure.PilotErrorCode == PilotError.ImageNotFound || e.Message.Contains("404", StringComparison.Ordinal);
-                Log.Info("the mirror {Mirror} is passed over: {Reason}", mirror.Base, e.Message);
+                Log.Info("the mirror {Mirror} is passed over: {Reason}", mirror.Url, e.Message);
                 if (!missing)
                 {
-                    _failed[mirror.Base] = true;
+                    _failed[mirror.Url] = true;
                 }
             }
         }
@@ -39,9 +39,18 @@ internal sealed class RegistryPlaces(RegistryPolicy policy)
         return await ask(origin);
     }
 
-    private IEnumerable<RegistryEndpoint> Mirrors(RegistryEndpoint origin) => policy.Mirrors
+    /// <summary>The same thing at a mirror. A path in the mirror's address stands before the repository, as in a project of Harbor that is a proxy cache.</summary>
+    private static RegistryRequest At(Mirror mirror, RegistryRequest origin)
+    {
+        string repository = mirror.Project.Length == 0 ? origin.Repository : $"{mirror.Project}/{origin.Repository}";
+        return origin with { Endpoint = mirror.Endpoint, Repository = repository, Path = $"v2/{repository}{origin.Path[$"v2/{origin.Repository}".Length..]}" };
+    }
+
+    private IEnumerable<Mirror> Mirrors(RegistryEndpoint origin) => policy.Mirrors
         .Where(mirror => string.Equals(mirror.Registry, origin.Host, StringComparison.OrdinalIgnoreCase))
         .Select(mirror => new Uri(mirror.Url.TrimEnd('/') + "/"))
         .Where(url => !_failed.ContainsKey(url))
-        .Select(url => origin with { Host = url.Authority, Base = url });
+        .Select(url => new Mirror(url, origin with { Host = url.Authority, Base = new Uri(url, "/") }, url.AbsolutePath.Trim('/')));
+
+    private sealed record Mirror(Uri Url, RegistryEndpoint Endpoint, string Project);
 }

@@ -61,6 +61,7 @@ internal sealed class DirectLaunch(RunSettings settings)
         && settings.ForcedLauncher is null or LauncherName
         && settings.Site.Strategies.Contains(StrategyName)
         && settings.Site.Launchers is [LauncherName, ..]
+        && settings.Site.Images.IsOpen
         && settings.Gpu != "on"
         && settings.Isolation.Mapping == IdMapping.Single
         && !HasGpu();

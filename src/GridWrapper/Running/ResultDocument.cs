@@ -46,7 +46,7 @@ internal static class ResultDocument
         bool fromCvmfs = (rootfs?.Strategy ?? plan.Chosen?.Strategy) == "cvmfs-flat";
         Digest? remembered = facts.CvmfsLayers.IsKnown(out CvmfsLayers layers) && (rootfs?.Strategy ?? plan.Chosen?.Strategy) == CvmfsLayersStrategy.StrategyName ? layers.ConfigDigest : null;
         Digest? config = fromCvmfs ? cvmfs?.ConfigDigest : resolved?.Manifest.Config.Digest ?? remembered;
-        return new JObject
+        JObject json = new()
         {
             ["reference"] = facts.Reference.ToString(),
             ["resolved"] = Resolved(facts.Reference, resolved),
@@ -56,6 +56,12 @@ internal static class ResultDocument
             ["verified"] = Verified(fromCvmfs, cvmfs, resolved),
             ["layers"] = new JArray((rootfs?.Layers ?? []).Select(Layer)),
         };
+        if (resolved?.Signature is { } proof)
+        {
+            json["signature"] = new JObject { ["key"] = proof.Key, ["digest"] = proof.Digest.ToString(), ["place"] = proof.Place };
+        }
+
+        return json;
     }
 
     /// <summary>What was predicted of the way that was taken, and what it came to.</summary>

@@ -29,15 +29,20 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         long began = time.GetTimestamp();
 
         // The registry is asked while the node is being examined: a slow /cvmfs may take a minute.
-        Task<(Fact<ResolvedImage> Resolved, Failure? Failure)> resolving = ResolveAsync(reference, mayWrite: !everything, ct);
+        // An image that is not allowed by its name is not even asked for.
+        Failure? barred = ImageGate.ByName(Settings.Site.Images, reference);
+        Task<(Fact<ResolvedImage> Resolved, Failure? Failure)> resolving = barred is null
+            ? ResolveAsync(reference, mayWrite: !everything, ct)
+            : Task.FromResult<(Fact<ResolvedImage>, Failure?)>((new Fact<ResolvedImage>.Unknown(barred.Message), barred));
         HostFacts host = WithCvmfsRoot(await parts.HostProbe.ProbeAsync(Wanted(reference), ct)) with { Runtimes = NotLookedFor };
         double probe = time.GetElapsedTime(began).TotalSeconds;
         (Fact<ResolvedImage> resolved, Failure? failure) = await resolving;
         Fact<CvmfsImage> flat = await FindOnCvmfsAsync(reference, resolved, host, ct);
         Fact<PathImage> atPath = reference is ImageReference.AtPath path ? await new PathProbe(parts.Children).FindAsync(path.Path, Settings.Site.Cvmfs, ct) : new Fact<PathImage>.Unknown("not a path");
-        ImageFacts image = new()
+        ImageFacts image = ImageGate.Apply(Settings.Site.Images, new ImageFacts
         {
             Reference = reference,
+            Barred = barred,
             Resolved = resolved,
             ResolveFailure = failure,
             Cvmfs = flat,
@@ -45,7 +50,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
             AtPath = atPath,
             CachedFile = atPath.IsKnown(out PathImage found) && found.File is { } file ? ImageFileStore.FindCached(new CacheDirectory(Settings.CacheDirectory), file.State) : null,
             PullBytesPerSecond = reference is ImageReference.AtPath ? null : PullRate.Read(Settings.CacheDirectory),
-        };
+        });
         image = WithCached(image);
         PlanInput input = WithRemovable(Input(host, image));
         Prepared prepared = new(input, Plan(input), new Timings { Probe = probe });

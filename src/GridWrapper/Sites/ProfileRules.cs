@@ -80,6 +80,13 @@ internal static class ProfileRules
             ? null
             : $"\"{text}\" is not a server address such as https://pandaserver.cern.ch:25443 (no path, no credentials)";
 
+    /// <summary>A server, or a project on it that mirrors: https://mirror.site:5000, https://harbor.site/dockerhub.</summary>
+    internal static string? MirrorUrl(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && uri.UserInfo.Length == 0 && uri.Query.Length == 0 && uri.Fragment.Length == 0
+            && uri.AbsolutePath.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '/' or '.' or '-' or '_') && !uri.AbsolutePath.Contains("//", StringComparison.Ordinal)
+            ? null
+            : $"\"{text}\" is not the address of a mirror such as https://mirror.site:5000 or https://harbor.site/project (no credentials)";
+
     internal static string? NotEmpty(string text) => text.Length > 0 ? null : "an empty text is not allowed";
 
     internal static string? VariableName(string text) => EnvironmentReferences.IsName(text) ? null : $"\"{text}\" is not the name of an environment variable";

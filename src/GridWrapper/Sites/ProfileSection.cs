@@ -196,6 +196,12 @@ internal sealed class ProfileSection(JObject json, string path, ProfileFaults fa
         }
     }
 
+    /// <summary>Whether there is a list with entries, or anything else but nothing, under a key.</summary>
+    internal bool Has(string key) => json[key] is not (null or { Type: JTokenType.Null } or JArray { Count: 0 });
+
+    /// <summary>Notes what is wrong with a key for a reason that the key alone does not show.</summary>
+    internal void Fault(string key, string message) => faults.Add(json[key] ?? json, PathOf(key), message);
+
     private JToken? Take(string key)
     {
         _known.Add(key);

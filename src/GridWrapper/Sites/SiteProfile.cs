@@ -25,6 +25,8 @@ internal sealed record SiteProfile
 
     public RegistryPolicy Registries { get; init; } = new();
 
+    public ImagePolicy Images { get; init; } = new();
+
     public ApptainerPolicy Apptainer { get; init; } = new();
 
     /// <summary>Host paths that every payload sees.</summary>
@@ -113,7 +115,7 @@ internal sealed record RegistryPolicy
 
 /// <summary>Another server with the content of a registry.</summary>
 /// <param name="Registry">host[:port] as image references name it.</param>
-/// <param name="Url">Scheme, host and port of the mirror.</param>
+/// <param name="Url">Scheme, host and port of the mirror; a path behind them stands before the names of repositories there.</param>
 internal sealed record RegistryMirror(string Registry, string Url);
 
 /// <summary>Which Apptainer or Singularity may be used, and how.</summary>

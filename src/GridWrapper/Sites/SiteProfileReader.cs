@@ -91,6 +91,7 @@ internal static class SiteProfileReader
             Cache = root.Section("cache") is { } cache ? ReadCache(cache) : otherwise.Cache,
             CacheRoots = root.Distinct("cacheRoots", ProfileRules.CacheRoot),
             Registries = root.Section("registries") is { } registries ? ReadRegistries(registries) : otherwise.Registries,
+            Images = root.Section("images") is { } images ? ImagePolicyReader.Read(images) : otherwise.Images,
             Apptainer = root.Section("apptainer") is { } apptainer ? ReadApptainer(apptainer) : otherwise.Apptainer,
             Binds = [.. root.Sections("binds").Select(ReadBind)],
             Environment = root.Section("environment") is { } environment ? ReadEnvironment(environment) : otherwise.Environment,
@@ -180,7 +181,7 @@ internal static class SiteProfileReader
 
     private static RegistryMirror ReadMirror(ProfileSection section)
     {
-        var mirror = new RegistryMirror(section.RequiredText("registry", ProfileRules.HostAndPort), section.RequiredText("url", ProfileRules.ServerUrl));
+        var mirror = new RegistryMirror(section.RequiredText("registry", ProfileRules.HostAndPort), section.RequiredText("url", ProfileRules.MirrorUrl));
         section.Finish();
         return mirror;
     }

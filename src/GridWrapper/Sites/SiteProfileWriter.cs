@@ -28,6 +28,7 @@ internal static class SiteProfileWriter
             ["stallSeconds"] = profile.Registries.StallSeconds,
             ["mirrors"] = new JArray(profile.Registries.Mirrors.Select(mirror => new JObject { ["registry"] = mirror.Registry, ["url"] = mirror.Url })),
         },
+        ["images"] = Images(profile.Images),
         ["apptainer"] = new JObject
         {
             ["programs"] = new JArray(profile.Apptainer.Programs),
@@ -98,6 +99,21 @@ internal static class SiteProfileWriter
         ["unverifiedImages"] = cvmfs.UnverifiedImages,
         ["copies"] = cvmfs.Copies,
         ["bindIntoPayload"] = cvmfs.BindIntoPayload,
+    };
+
+    private static JObject Images(ImagePolicy images) => new()
+    {
+        ["allow"] = new JArray(images.Allow),
+        ["deny"] = new JArray(images.Deny),
+        ["allowDigests"] = new JArray(images.AllowDigests),
+        ["denyDigests"] = new JArray(images.DenyDigests),
+        ["signatures"] = new JArray(images.Signatures.Select(rule => new JObject
+        {
+            ["images"] = new JArray(rule.Images),
+            ["mode"] = rule.Mode,
+            ["keys"] = new JArray(rule.Keys),
+            ["signedAs"] = new JArray(rule.SignedAs),
+        })),
     };
 
     private static JObject Bind(BindRule rule) => new()

@@ -64,6 +64,27 @@ internal static class SiteProfiles
             .Select(b => b with { Source = EnvironmentReferences.ExpandPath(b.Source, "binds", environment) }),
     ];
 
+    /// <summary>The profile with the variables of the file names that only some images need replaced: credentials and public keys.</summary>
+    /// <exception cref="GridWrapperException">A variable is not set, or a result is relative.</exception>
+    internal static SiteProfile WithFiles(SiteProfile profile, IReadOnlyDictionary<string, string> environment)
+    {
+        if (profile.Registries.ConfigFile is { } file)
+        {
+            profile = profile with { Registries = profile.Registries with { ConfigFile = EnvironmentReferences.ExpandPath(file, "registries.configFile", environment) } };
+        }
+
+        return profile.Images.Signatures.IsEmpty ? profile : profile with
+        {
+            Images = profile.Images with
+            {
+                Signatures = [.. profile.Images.Signatures.Select(rule => rule with { Keys = [.. rule.Keys.Select(key => KeyPath(key, environment))] })],
+            },
+        };
+    }
+
+    private static string KeyPath(string key, IReadOnlyDictionary<string, string> environment) =>
+        key.StartsWith(ImagePattern.PemBegin, StringComparison.Ordinal) ? key : EnvironmentReferences.ExpandPath(key, "images.signatures.keys", environment);
+
     private static IEnumerable<string> BuiltInNames() =>
         typeof(SiteProfiles).Assembly.GetManifestResourceNames()
             .Where(r => r.StartsWith(ResourcePrefix, StringComparison.Ordinal))

@@ -70,6 +70,8 @@ internal sealed class CvmfsFlatStrategy(IProbeChildren children) : IRootfsStrate
 
         switch (image.Verification)
         {
+            case Verification.Stale or Verification.Unverified when input.Image.DigestMatters:
+                return Refuse($"{image.FlatPath} is not the image that the registry serves ({image.Verification.ToString().ToLowerInvariant()}), and the profile has rules about its digest or signature (images)");
             case Verification.Stale when input.Site.Cvmfs.StaleImages != "accept":
                 string wanted = input.Image.Resolved.IsKnown(out ResolvedImage resolved) ? resolved.Manifest.Config.Digest.ToString() : "another image";
                 string name = $"{image.PublicName} in {image.Repository}";

@@ -54,6 +54,9 @@ internal sealed class RealRegistry : IDisposable
         }
     }
 
+    /// <summary>Requests answered so far, one line each.</summary>
+    internal string[] AccessLog() => File.ReadAllLines(Path.Combine(_directory, "access.log"));
+
     public void Dispose() => Run(Testbed("registry.sh"), "stop", _directory);
 
     /// <summary>Runs a program to its end; its stdout, one char per byte.</summary>

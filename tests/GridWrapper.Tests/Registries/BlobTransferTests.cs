@@ -129,6 +129,29 @@ internal sealed class BlobTransferTests
         }
     }
 
+    /// <summary>As a project of Harbor that caches another registry is asked: with its name before the repository, in the path and in the scope of the token.</summary>
+    [Test]
+    public async Task A_mirror_that_is_a_project_is_asked_below_its_name(CancellationToken ct)
+    {
+        await using var origin = new FakeRegistry();
+        await using var harbor = new FakeRegistry();
+        harbor.Special["/token"] = _ => Answer.Json("""{"token":"t","access_token":""}""");
+        harbor.Special["/v2/proxy/hub/team/image/blobs/"] = r => r.Authorization == "Bearer t" ? Piece(0, Blob.Length, partial: false) : Answer.Challenge($"Bearer realm=\"http://{harbor.Host}/token\",service=\"harbor-registry\"");
+        var policy = new RegistryPolicy { Mirrors = [new RegistryMirror(origin.Host, $"http://{harbor.Host}/proxy/hub")] };
+        using RegistryClient client = TestImage.Clients().Create(new SiteProfile { Name = "test", Registries = policy });
+
+        await using Stream stream = await client.OpenBlobAsync(new ImageReference.InRegistry(origin.Host, "team/image", "1", null), Described, ct);
+        using var all = new MemoryStream();
+        await stream.CopyToAsync(all, ct);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(all.ToArray().AsSpan().SequenceEqual(Blob), Is.True);
+            Assert.That(origin.Requests, Is.Empty);
+            Assert.That(harbor.Requests.Select(r => r.Path), Has.Some.Contains("scope=repository%3Aproxy%2Fhub%2Fteam%2Fimage%3Apull"));
+        }
+    }
+
     private static async Task<(byte[] Bytes, long Fetched)> ReadAsync(FakeRegistry registry, CancellationToken ct, params FakeRegistry[] mirrors)
     {
         var policy = new RegistryPolicy

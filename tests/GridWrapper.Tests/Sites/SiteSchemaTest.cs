@@ -19,6 +19,7 @@ public sealed class SiteSchemaTest
         yield return new TestCaseData("cvmfs", typeof(CvmfsPolicy));
         yield return new TestCaseData("cache", typeof(CachePolicy));
         yield return new TestCaseData("registries", typeof(RegistryPolicy));
+        yield return new TestCaseData("images", typeof(ImagePolicy));
         yield return new TestCaseData("apptainer", typeof(ApptainerPolicy));
         yield return new TestCaseData("binds[]", typeof(BindRule));
         yield return new TestCaseData("environment", typeof(EnvironmentPolicy));

@@ -83,6 +83,19 @@ public class CvmfsFlatStrategyTests
                 : Is.TypeOf<Verdict.Refused>().With.Property("Reason").Contains(OtherDigest.ToString()).And.Property("Reason").Contains(Image.ConfigDigest.ToString()).And.Property("Blame").EqualTo(Blame.Cvmfs));
     }
 
+    /// <summary>A rule about digests or signatures of the site's image policy is stronger than its leniency with CVMFS.</summary>
+    [TestCase(nameof(Verification.Stale), false)]
+    [TestCase(nameof(Verification.Unverified), false)]
+    [TestCase(nameof(Verification.Verified), true)]
+    public void Where_the_digest_matters_only_a_verified_tree_is_used(string verification, bool usable)
+    {
+        PlanInput input = Input(Known(Enum.Parse<Verification>(verification)), policy: new CvmfsPolicy { StaleImages = "accept", UnverifiedImages = "accept" });
+
+        Verdict verdict = Judge(input with { Image = input.Image with { DigestMatters = true } });
+
+        Assert.That(verdict, usable ? Is.TypeOf<Verdict.Usable>() : Is.TypeOf<Verdict.Refused>().With.Property("Reason").Contains("its digest or signature (images)"));
+    }
+
     [Test]
     public void A_copy_of_a_repository_is_used_where_the_policy_accepts_copies([Values("accept", "refuse")] string policy)
     {
