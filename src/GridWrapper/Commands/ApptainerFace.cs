@@ -52,7 +52,7 @@ internal static class ApptainerFace
             given.Add(GlobalOptions.LogLevel, leading.Has(ApptainerMeaning.Debug) ? "debug" : "info");
         }
 
-        return SettingsReader.Read(given);
+        return ApptainerLogin.With(SettingsReader.Read(given));
     }
 
     private static Task<int> VerbAsync(string name, ImmutableArray<string> words, RunSettings caller) => words[0] switch
@@ -62,6 +62,9 @@ internal static class ApptainerFace
         "pull" => ApptainerBuild.PullAsync(ApptainerWords.Read("pull", ApptainerOption.OfBuild, words[1..]), caller),
         "inspect" => ApptainerInspect.RunAsync(ApptainerWords.Read("inspect", ApptainerOption.OfInspect, words[1..]), caller),
         "version" => Task.FromResult(Print(Version(name))),
+
+        "remote" or "registry" when words is [_, "login", ..] => ApptainerLogin.LoginAsync(ApptainerWords.Read("login", ApptainerOption.OfLogin, words[2..]), caller),
+        "remote" or "registry" when words is [_, "logout", ..] => Task.FromResult(ApptainerLogin.Logout(ApptainerWords.Read("logout", ApptainerOption.OfLogin, words[2..]), caller)),
 
         // Layers are removed by `gridwrap cache gc` and by the limit of the profile, never while a job may be about to use them.
         "cache" when words is [_, "clean", ..] => Task.FromResult(0),

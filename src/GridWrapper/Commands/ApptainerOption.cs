@@ -64,6 +64,16 @@ internal sealed record ApptainerOption(ApptainerMeaning Meaning, bool TakesValue
         new(ApptainerMeaning.Json, false, "-j", "--json"),
     ];
 
+    /// <summary>Of `remote login`, `registry login` and their opposite.</summary>
+    internal static readonly ImmutableArray<ApptainerOption> OfLogin =
+    [
+        new(ApptainerMeaning.User, true, "-u", "--username"),
+        new(ApptainerMeaning.Password, true, "-p", "--password"),
+        new(ApptainerMeaning.PasswordFromInput, false, "--password-stdin"),
+        new(ApptainerMeaning.Holds, false, "-i", "--insecure"),
+        new(ApptainerMeaning.AuthenticationFile, true, "--authfile"),
+    ];
+
     /// <summary>Before the verb.</summary>
     internal static readonly ImmutableArray<ApptainerOption> BeforeVerb =
     [
@@ -112,4 +122,8 @@ internal enum ApptainerMeaning
     EnvironmentOfImage,
     Runscript,
     Json,
+    User,
+    Password,
+    PasswordFromInput,
+    AuthenticationFile,
 }

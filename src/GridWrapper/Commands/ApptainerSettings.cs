@@ -10,8 +10,8 @@ namespace GridWrapper.Commands;
 /// </summary>
 internal sealed class ApptainerSettings(ApptainerWords words, RunSettings caller)
 {
-    /// <summary>Apptainer sets these itself, for the image or for the payload.</summary>
-    private static readonly ImmutableArray<string> Own = ["HOME", "PATH", "LD_LIBRARY_PATH", "PS1", "PROMPT_COMMAND"];
+    /// <summary>Apptainer sets these itself, for the image or for the payload, or they belong to the caller's shell.</summary>
+    private static readonly ImmutableArray<string> Own = ["HOME", "PATH", "PWD", "OLDPWD", "_", "LD_LIBRARY_PATH", "PS1", "PROMPT_COMMAND"];
 
     /// <summary>Those of its own variables, and gridwrap's, are addressed to the program and not to the payload.</summary>
     private static readonly ImmutableArray<string> OwnPrefixes = ["APPTAINER", "SINGULARITY", "GRIDWRAP"];

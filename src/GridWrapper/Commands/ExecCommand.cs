@@ -50,6 +50,12 @@ internal static class ExecCommand
 
         using SignalForwarding signals = new();
         ImageOutcome outcome = await run.RunAsync(image, words, signals.Stop, signals.Cancelled);
+        if (settings.AsApptainer is not null && outcome.Result?.ExecErrno == "ENOEXEC" && words is [{ } program, ..] && program.Contains('/', StringComparison.Ordinal))
+        {
+            // Apptainer starts commands from a shell, which reads an executable text without "#!" itself; PanDA's transform writes such.
+            outcome = await run.RunAsync(image, [PayloadCommand.Shell, .. words], signals.Stop, signals.Cancelled);
+        }
+
         return outcome switch
         {
             { Failure: { } failure } => settings.AsApptainer is null ? ErrorReport.Print(failure) : ErrorReport.PrintFatal(failure),

@@ -74,7 +74,7 @@ public class ApptainerSettingsTests
     {
         Dictionary<string, string> environment = new()
         {
-            ["HOME"] = "/h", ["PATH"] = "/p", ["LD_LIBRARY_PATH"] = "/l", ["A"] = "a", ["X509_USER_PROXY"] = "/x",
+            ["HOME"] = "/h", ["PATH"] = "/p", ["PWD"] = "/work/job", ["LD_LIBRARY_PATH"] = "/l", ["A"] = "a", ["X509_USER_PROXY"] = "/x",
             ["APPTAINER_BIND"] = "", ["APPTAINERENV_B"] = "b", ["SINGULARITY_TMPDIR"] = "/t", ["GRIDWRAP_CACHE"] = "/c",
         };
         Assert.That(string.Join(',', Create(line, environment).Site.Environment.Pass.Where(environment.ContainsKey)), Is.EqualTo(expected));

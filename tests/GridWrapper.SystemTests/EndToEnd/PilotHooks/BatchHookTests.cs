@@ -1,6 +1,4 @@
-using GridWrapper.SystemTests.EndToEnd;
-
-namespace GridWrapper.SystemTests.PilotHooks;
+namespace GridWrapper.SystemTests.EndToEnd.PilotHooks;
 
 /// <summary>The hooks for HTCondor and Slurm with the real ones, each with 50 jobs on eight slots that share a cache.</summary>
 [TestFixture, NonParallelizable, CancelAfter(600_000)]

@@ -1,7 +1,6 @@
-using GridWrapper.SystemTests.EndToEnd;
 using GridWrapper.Tests.Documentation;
 
-namespace GridWrapper.SystemTests.PilotHooks;
+namespace GridWrapper.SystemTests.EndToEnd.PilotHooks;
 
 /// <summary>The hooks as a site installs them: the directory beside the executable, and the link that its README asks for.</summary>
 internal static class HookBed
