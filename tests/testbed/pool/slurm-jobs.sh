@@ -7,7 +7,7 @@
 #   cancelled   seconds from scancel to the end of all its processes, and how many are left
 #   timelimit   state and exit code of a task past its limit, the payload's last words
 #   timeout     the same of a task that takes no notice of TERM at its limit
-#   left        entries of the cache's scratch directory
+#   left        entries of the cache's scratch directory after one more task, and processes
 # HOOKS is the pilot-hooks directory, GRIDWRAP the executable; both readable by uid 12345 in the tree. Root, as slurm.sh.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -80,6 +80,8 @@ timelimit() {
 late() {
     wait_for "$1" 150
     printf 'timeout %s %s %s\n' "$(field "$1" JobState)" "$(field "$1" ExitCode)" "$(head -n 1 "$pool/work/job.$1.0.out")"
+    # gridwrap itself was killed then: KillWait is shorter here than the payload's grace. The next run tidies up after it.
+    wait_for "$(submit --array=0 -- /bin/true)"
     printf 'left %d %d\n' "$(find "$pool/cache/scratch" -mindepth 1 2>/dev/null | wc -l)" "$(processes '4815.9|4816.1')"
 }
 
@@ -87,7 +89,7 @@ main() {
     [[ $# -ge 5 ]] || fail "usage: slurm-jobs.sh POOL HOOKS GRIDWRAP IMAGE ACCESS-LOG [COUNT]"
     pool=$(realpath -- "$1") template=$2/slurm/gridwrap-array.sbatch gridwrap=$3 image=$4 log=$5 count=${6:-50}
     local deaf
-    deaf=$(submit --array=0 --time=1 --signal=0 -- /bin/sh -c "trap '' TERM; echo began; sleep 4816.1; sleep 4816.1")
+    deaf=$(submit --array=0 --time=1 --signal=CONT@1 -- /bin/sh -c "trap '' TERM; echo began; sleep 4816.1; sleep 4816.1")
     array
     cancelled
     timelimit
