@@ -14,9 +14,11 @@ internal sealed class HttpExchange : IDisposable
     private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromSeconds(60);
     private readonly HttpMessageInvoker _http;
     private readonly TimeProvider _clock;
+    private readonly LoopbackBypassProxy _proxy = new(HttpClient.DefaultProxy);
 
     internal HttpExchange(TimeSpan stall, TimeProvider clock)
     {
+        Diagnostics.CertificateHome.Ensure();
         Stall = stall;
         _clock = clock;
         _http = new HttpMessageInvoker(new SocketsHttpHandler
@@ -25,7 +27,7 @@ internal sealed class HttpExchange : IDisposable
             AutomaticDecompression = DecompressionMethods.None,
             ConnectTimeout = stall,
             UseCookies = false,
-            Proxy = new LoopbackBypassProxy(HttpClient.DefaultProxy),
+            Proxy = _proxy,
             MaxResponseHeadersLength = 64,
         });
     }
@@ -77,6 +79,8 @@ internal sealed class HttpExchange : IDisposable
     private async Task<HttpResponseMessage> SendWithinStallAsync(HttpRequestMessage request, CancellationToken ct)
     {
         string url = RegistryFault.Redact(request.RequestUri!);
+        Uri? proxy = _proxy.GetProxy(request.RequestUri!);
+        string way = proxy is null ? "" : $" through the proxy {proxy.Scheme}://{proxy.Authority}";
         using var timer = new CancellationTokenSource(Stall, _clock);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(ct, timer.Token);
         try
@@ -85,19 +89,33 @@ internal sealed class HttpExchange : IDisposable
         }
         catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
         {
-            throw new TransientRegistryException($"{url} did not answer within {Stall.TotalSeconds:0.#} s", e);
+            throw new TransientRegistryException($"{url} did not answer{way} within {Stall.TotalSeconds:0.#} s", e);
         }
         catch (HttpRequestException e)
         {
+            // The message names the proxy with the password in its address: it is not repeated. Some proxies answer 401 to a wrong password.
+            bool refused = e.HttpRequestError == HttpRequestError.ProxyTunnelError;
+            if (refused && (e.Message.Contains("'407'", StringComparison.Ordinal) || e.Message.Contains("'401'", StringComparison.Ordinal)))
+            {
+                return new HttpResponseMessage(HttpStatusCode.ProxyAuthenticationRequired) { RequestMessage = request };
+            }
+
             bool distrusted = e.InnerException is AuthenticationException;
-            string why = distrusted ? "its TLS certificate is not trusted on this node: " + e.InnerException!.Message : Innermost(e);
-            throw new TransientRegistryException($"{url} could not be reached: {why}", e);
+            string why = distrusted ? "its TLS certificate is not trusted on this node: " + e.InnerException!.Message : refused ? WithoutAddress(e.Message) : Innermost(e);
+            throw new TransientRegistryException($"{url} could not be reached{way}: {why}", refused ? null : e)
+            {
+                // A proxy that answers 5xx was reached, and did not reach the registry.
+                AtProxy = proxy is not null && (e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError || (refused && !e.Message.Contains("'5", StringComparison.Ordinal))),
+            };
         }
     }
 
     /// <summary>Docker Hub says how many pulls are left to this address or account, and of how many.</summary>
     private static string Limits(HttpResponseMessage response) => string.Concat(((string[])["ratelimit-limit", "ratelimit-remaining"])
         .Where(name => response.Headers.Contains(name)).Select(name => $", {name} {Diagnostics.Quoted.Clean(string.Join(' ', response.Headers.GetValues(name)))}"));
+
+    private static string WithoutAddress(string message) =>
+        message.LastIndexOf('\'') is > 0 and int quote ? "it opened no tunnel, " + message[(message.LastIndexOf('\'', quote - 1) + 1)..quote] : "it opened no tunnel";
 
     private static string Innermost(Exception e) => e.InnerException is { } inner ? Innermost(inner) : e.Message;
 

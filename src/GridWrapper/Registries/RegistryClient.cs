@@ -15,6 +15,9 @@ internal sealed class RegistryClient(HttpExchange exchange, RegistryTransport tr
     /// <summary>Told of every blob that is opened as a stream.</summary>
     public PullProgress? Progress { get; init; }
 
+    /// <summary>When blobs are fetched in pieces.</summary>
+    public RangeSettings Ranges { get; init; } = new();
+
     internal TransferCounter Counter => exchange.Counter;
 
     public void Dispose() => exchange.Dispose();
@@ -54,9 +57,35 @@ internal sealed class RegistryClient(HttpExchange exchange, RegistryTransport tr
     internal async Task<Stream> OpenBlobAsync(ImageReference.InRegistry image, Descriptor blob, CancellationToken ct)
     {
         RegistryRequest request = Request(image, $"blobs/{blob.Digest}", $"layer {blob.Digest} of {image}", Phase.Materialise);
-        var plan = new ResumePlan(blob.SizeBytes, (at, token) => OpenAtAsync(request with { From = at }, blob, token), (times, last) => RegistryFault.Broken(request, times, last), transport.Settings) { Progress = Progress?.Begin(blob) };
-        return new VerifiedStream(new ResumingBody(await OpenAtAsync(request, blob, ct), plan), blob, fault => RegistryFault.WrongBytes(request, fault));
+        Exception GivenUp(int times, TransferBrokenException last) => RegistryFault.Broken(request, times, last);
+        PullProgress.Blob? progress = Progress?.Begin(blob);
+        var plan = new ResumePlan(blob.SizeBytes, (at, token) => OpenAtAsync(request with { From = at }, blob, token), GivenUp, transport.Settings) { Progress = progress };
+        Stream body = new ResumingBody(await OpenAtAsync(request, blob, ct), plan);
+        if (blob.SizeBytes >= Ranges.LeastBlobBytes)
+        {
+            body = new RangedBody(body, new RangePlan(blob.SizeBytes, (from, to, token) => OpenPieceAsync(request with { From = from, To = to }, blob, token), GivenUp, transport.Settings.Clock) { Settings = Ranges, Progress = progress });
+        }
+
+        return new VerifiedStream(body, blob, fault => RegistryFault.WrongBytes(request, fault));
     }
+
+    /// <summary>Null where the server does not answer with the very bytes that were asked for.</summary>
+    private Task<Stream?> OpenPieceAsync(RegistryRequest origin, Descriptor blob, CancellationToken ct) => _places.AskAsync(
+        origin,
+        request => transport.AskAsync<Stream?>(
+            request,
+            async (response, token) =>
+            {
+                ContentRangeHeaderValue? range = response.Content.Headers.ContentRange;
+                if (response.StatusCode == HttpStatusCode.PartialContent && range?.From == request.From && range.To == request.To && (range.Length ?? blob.SizeBytes) == blob.SizeBytes)
+                {
+                    return await exchange.OpenBodyAsync(response, token);
+                }
+
+                response.Dispose();
+                return null;
+            },
+            ct));
 
     private Task<Stream> OpenAtAsync(RegistryRequest origin, Descriptor blob, CancellationToken ct) =>
         _places.AskAsync(origin, request => transport.AskAsync(request, (response, token) => StartAtAsync(request, blob, response, token), ct));

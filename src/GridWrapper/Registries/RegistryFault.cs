@@ -28,14 +28,22 @@ internal static class RegistryFault
     internal static GridWrapperException Unavailable(RegistryRequest request, TransientRegistryException last) => new(
         new Failure
         {
-            Blame = Blame.Registry,
+            Blame = last.AtProxy ? Blame.Site : Blame.Registry,
             Phase = request.Phase,
             Step = request.Step,
             PilotErrorCode = PilotError.ContainerGeneralFailure,
-            Message = $"{request.What} could not be fetched from {request.Endpoint.Host} after several tries: {last.Message}; try later, or see whether this node may reach the registry",
+            Message = $"{request.What} could not be fetched from {request.Endpoint.Host} after several tries: {last.Message}; "
+                + (last.AtProxy ? "see to the proxy, or name the registry in NO_PROXY if this node may reach it directly" : "try later, or see whether this node may reach the registry"),
             Retryable = true,
         },
         last);
+
+    /// <summary>407: it did not even come to the registry.</summary>
+    internal static GridWrapperException ProxyRefused(RegistryRequest request) => Make(
+        request,
+        Blame.Site,
+        PilotError.ContainerGeneralFailure,
+        $"the proxy between this node and {request.Endpoint.Host} wants a user name and a password, or others than it was given (407), before it fetches {request.What}; they stand in HTTP_PROXY and HTTPS_PROXY, as http://USER:PASSWORD@HOST:PORT");
 
     /// <summary>The registry answered, but not as registries do.</summary>
     internal static GridWrapperException Strange(RegistryRequest request, string what) =>

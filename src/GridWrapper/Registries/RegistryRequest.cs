@@ -24,6 +24,9 @@ internal sealed record RegistryRequest
     /// <summary>First byte wanted; the ones before it came already.</summary>
     public long From { get; init; }
 
+    /// <summary>Last byte wanted; null for all that follow.</summary>
+    public long? To { get; init; }
+
     public string Step => Phase == Phase.Materialise ? "fetch-blob" : "fetch-manifest";
 
     public Uri Uri => new(Endpoint.Base, Path);

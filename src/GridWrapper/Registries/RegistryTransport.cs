@@ -92,6 +92,7 @@ internal sealed class RegistryTransport
             throw response.StatusCode switch
             {
                 HttpStatusCode.NotFound => RegistryFault.NotFound(request, detail),
+                HttpStatusCode.ProxyAuthenticationRequired => RegistryFault.ProxyRefused(request),
                 HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => RegistryFault.Denied(request, status, "what was given as credentials, if anything, was not enough"),
                 _ => RegistryFault.Strange(request, $"{RegistryFault.Redact(response.RequestMessage!.RequestUri!)} answered {status}"),
             };
@@ -144,7 +145,7 @@ internal sealed class RegistryTransport
 
         if (request.From > 0)
         {
-            message.Headers.Range = new RangeHeaderValue(request.From, null);
+            message.Headers.Range = new RangeHeaderValue(request.From, request.To);
         }
 
         message.Headers.Authorization = IsRegistry(request, uri) ? authorization : null;

@@ -131,6 +131,7 @@ internal sealed class PandaTransport(PandaOptions options) : IDisposable
 
     private async Task<RestClient> BuildAsync(CancellationToken ct)
     {
+        Diagnostics.CertificateHome.Ensure();
         SocketsHttpHandler sockets = new()
         {
             AllowAutoRedirect = false,

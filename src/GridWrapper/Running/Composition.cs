@@ -13,7 +13,11 @@ namespace GridWrapper.Running;
 /// <summary>The parts of one run, put together from its settings.</summary>
 internal sealed class Composition : IDisposable
 {
-    private readonly Lazy<HttpClient> _http = new(() => new HttpClient(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(30) }) { Timeout = Timeout.InfiniteTimeSpan });
+    private readonly Lazy<HttpClient> _http = new(() =>
+    {
+        Diagnostics.CertificateHome.Ensure();
+        return new HttpClient(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(30) }) { Timeout = Timeout.InfiniteTimeSpan };
+    });
 
     private readonly Lazy<Storages> _storages;
 
