@@ -2,6 +2,7 @@
  *   NAME          the system call fails with EPERM, as under the filter of a container engine
  *   NAME=ENOSYS   it does not exist
  *   overlay       mounting a file system of the type "overlay" fails with ENODEV; all other mounts are made
+ *   stacks        the same, but only of gridwrap's overlays of more than one layer: its probe finds that overlay works, and the launch finds that it does not
  * Exit code: CMD's, 128 + signal, or 124 when the rules cannot be put in force. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -52,17 +53,19 @@ static void rule(int number, uint32_t result)
     emit(BPF_RET | BPF_K, result, 0, 0);
 }
 
-/* Returns whether mounts are to be looked at one by one. */
+enum { NO_MOUNTS, ALL_OVERLAYS, STACKS };
+
+/* Returns which mounts are to be looked at one by one. */
 static int compile(char *rules)
 {
-    int overlay = 0;
+    int looked_at = NO_MOUNTS;
     emit(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
     for (char *one = strtok(rules, ","); one; one = strtok(NULL, ",")) {
         char *error = strchr(one, '=');
         if (error)
             *error++ = '\0';
-        if (strcmp(one, "overlay") == 0) {
-            overlay = 1;
+        if (strcmp(one, "overlay") == 0 || strcmp(one, "stacks") == 0) {
+            looked_at = *one == 'o' ? ALL_OVERLAYS : STACKS;
             rule(SYS_mount, SECCOMP_RET_USER_NOTIF);
             continue;
         }
@@ -76,7 +79,7 @@ static int compile(char *rules)
         rule(calls[i].number, SECCOMP_RET_ERRNO | (error ? ENOSYS : EPERM));
     }
     emit(BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
-    return overlay;
+    return looked_at;
 }
 
 static void send_fd(int socket, int fd)
@@ -103,8 +106,24 @@ static int take_fd(int socket)
     return fd;
 }
 
+/* Text of another process; shorter at the end of its memory. */
+static void read_text(uint32_t pid, uint64_t from, char *text, size_t size)
+{
+    struct iovec here = { text, size - 1 }, there = { (void *)(uintptr_t)from, size - 1 };
+    while (from && there.iov_len > 0 && process_vm_readv((pid_t)pid, &here, 1, &there, 1, 0) < 0)
+        there.iov_len /= 2;
+}
+
+static int is_refused(const struct seccomp_notif *call, int looked_at)
+{
+    char type[8] = "", options[4096] = "";
+    read_text(call->pid, call->data.args[2], type, sizeof type);
+    read_text(call->pid, call->data.args[4], options, sizeof options);
+    return strncmp(type, "overlay", 7) == 0 && (looked_at == ALL_OVERLAYS || strstr(options, "l/1:"));
+}
+
 /* Answers each mount: ENODEV for an overlay, the kernel's own answer for the rest. Ends when nobody is left under the filter. */
-static void serve(int listener)
+static void serve(int listener, int looked_at)
 {
     for (;;) {
         struct pollfd p = { listener, POLLIN, 0 };
@@ -113,10 +132,8 @@ static void serve(int listener)
             return;
         if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call))
             continue;
-        char type[8] = "";
-        struct iovec here = { type, sizeof type }, there = { (void *)(uintptr_t)call.data.args[2], sizeof type };
         struct seccomp_notif_resp answer = { .id = call.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
-        if (call.data.args[2] && process_vm_readv((pid_t)call.pid, &here, 1, &there, 1, 0) == sizeof type && memcmp(type, "overlay", 8) == 0)
+        if (is_refused(&call, looked_at))
             answer = (struct seccomp_notif_resp){ .id = call.id, .error = -ENODEV };
         ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
     }
@@ -126,11 +143,11 @@ int main(int argc, char **argv)
 {
     if (argc < 3)
         return fprintf(stderr, "usage: deny RULE[,RULE…] CMD [ARG…]\n"), 124;
-    int overlay = compile(argv[1]), pair[2];
+    int looked_at = compile(argv[1]), pair[2];
     struct sock_fprog program = { length, code };
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         stop("no_new_privs");
-    if (!overlay) {
+    if (looked_at == NO_MOUNTS) {
         if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program))
             stop("seccomp");
         execvp(argv[2], argv + 2);
@@ -149,7 +166,7 @@ int main(int argc, char **argv)
         stop(argv[2]);
     }
     close(pair[1]);
-    serve(take_fd(pair[0]));
+    serve(take_fd(pair[0]), looked_at);
     int status;
     if (waitpid(child, &status, 0) != child)
         return 124;

@@ -116,7 +116,8 @@ internal sealed class Composition : IDisposable
         }
 
         Rootfs rootfs = Strategy(chosen).Predict(prepared.Input, Launcher(chosen.Launcher).FormOn(prepared.Input.Host));
-        return compose(await Look.AtAsync(rootfs, prepared.Input.Host, ct));
+        LaunchRequest request = compose(await Look.AtAsync(rootfs, prepared.Input.Host, ct));
+        return (await Preflight.LookAsync(request, ct)).Request;
     }
 
     public void Dispose()

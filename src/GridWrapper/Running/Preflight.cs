@@ -43,6 +43,13 @@ internal sealed class Preflight(RunSettings settings, IProbeChildren children)
     /// <exception cref="GridWrapperException">The payload cannot start on this node.</exception>
     internal async Task<(LaunchRequest Request, ImmutableArray<Finding> Findings)> DemandAsync(LaunchRequest request, CancellationToken ct)
     {
+        (LaunchRequest Request, ImmutableArray<Finding> Findings) looked = await LookAsync(request, ct);
+        return looked.Findings.FirstOrDefault(f => f.Failure is not null) is { Failure: { } failure } ? throw new GridWrapperException(failure) : looked;
+    }
+
+    /// <summary>The same for a dry run, which shows what would be launched whatever is found.</summary>
+    internal async Task<(LaunchRequest Request, ImmutableArray<Finding> Findings)> LookAsync(LaunchRequest request, CancellationToken ct)
+    {
         if (request.Rootfs.Look is not null)
         {
             // Only a few of its files can be seen before it is mounted.
@@ -51,11 +58,6 @@ internal sealed class Preflight(RunSettings settings, IProbeChildren children)
 
         ProgramQuestion question = new(request.Rootfs.Visible, Candidates(request)) { MountPoints = PreflightPlaces.Of(request), Removals = request.Rootfs.Removals };
         (ImmutableArray<Finding> findings, ImmutableArray<RootExpectation> expectations) = await ExamineAsync(request.Plan, question, ct);
-        if (findings.FirstOrDefault(f => f.Failure is not null) is { Failure: { } failure })
-        {
-            throw new GridWrapperException(failure);
-        }
-
         RootExpectation[] writing = request.Writable && !expectations.IsEmpty
             ? [RootExpectation.Writable("/"), .. expectations.Where(e => e.IsFile).Take(1).Select(e => RootExpectation.CopyUp(e.Path))]
             : [];

@@ -28,6 +28,9 @@ internal static class MiniatureCvmfs
                 WriteImage(image, repositoryDirectory, name);
                 LinkName(image.Config.Digest, repositoryDirectory, name);
                 break;
+            case CvmfsTag.Layers { Missing: var missing }:
+                WriteLayers(image, image.Layers.RemoveAt(missing), repositoryDirectory, name);
+                break;
             case CvmfsTag.Stale { Older: var older, CurrentTreeToo: var both }:
                 WriteImage(older, repositoryDirectory, name);
                 LinkName(older.Config.Digest, repositoryDirectory, name);
@@ -54,12 +57,17 @@ internal static class MiniatureCvmfs
 
     private static void WriteImage(MiniatureImage image, string repository, CvmfsName name)
     {
-        for (int i = 0; i < image.Layers.Length; i++)
+        WriteLayers(image, image.Layers, repository, name);
+        WriteFlat(image, repository);
+    }
+
+    private static void WriteLayers(MiniatureImage image, ImmutableArray<MiniatureLayer> layers, string repository, CvmfsName name)
+    {
+        foreach (MiniatureLayer layer in layers)
         {
-            WriteLayer(image.Layers[i], image.Config.Digest, repository);
+            WriteLayer(layer, image.Config.Digest, repository);
         }
 
-        WriteFlat(image, repository);
         WriteManifest(image, Path.Combine(repository, ".metadata", name.Path));
     }
 

@@ -35,6 +35,8 @@ internal sealed class SelfTestRun(RunSettings settings, string directory, Action
         string cvmfs = Path.Combine(directory, "cvmfs");
         MiniatureCvmfs.Publish(image, Path.Combine(cvmfs, CvmfsRepository), new CvmfsName(registry.Address, Repository, Tag), new CvmfsTag.Current());
         MiniatureCvmfs.WriteHeartbeat(Path.Combine(cvmfs, CvmfsRepository), _time);
+        string layersOnly = Path.Combine(directory, "cvmfs-layers");
+        MiniatureCvmfs.Publish(image, Path.Combine(layersOnly, CvmfsRepository), new CvmfsName(registry.Address, Repository, Tag), new CvmfsTag.Layers(Missing: 1));
         MiniaturePublisher.WriteOciLayout(image, Path.Combine(directory, "layout"), Tag);
         MiniaturePublisher.WriteDirectory(image, Path.Combine(directory, "tree"));
         await using LoopbackWorkloadManager manager = LoopbackWorkloadManager.Start(new WorkloadOptions(), Random.Shared);
@@ -42,17 +44,18 @@ internal sealed class SelfTestRun(RunSettings settings, string directory, Action
             + $"and a workload manager on {manager.Address.Authority} ({_time.GetElapsedTime(began).TotalSeconds:0.0} s)");
 
         ImmutableArray<SelfTestRow>.Builder rows = ImmutableArray.CreateBuilder<SelfTestRow>();
-        foreach ((string strategy, string reference) in (IEnumerable<(string, string)>)
+        foreach ((string strategy, string reference, string root) in (IEnumerable<(string, string, string)>)
             [
-                ("directory", Path.Combine(directory, "tree")),
-                ("cvmfs-flat", served.ToString()),
-                ("local", $"oci:{Path.Combine(directory, "layout")}:{Tag}"),
-                ("registry", served.ToString()),
+                ("directory", Path.Combine(directory, "tree"), cvmfs),
+                ("cvmfs-flat", served.ToString(), cvmfs),
+                ("cvmfs-layers", served.ToString(), layersOnly),
+                ("local", $"oci:{Path.Combine(directory, "layout")}:{Tag}", cvmfs),
+                ("registry", served.ToString(), cvmfs),
             ])
         {
             foreach (string launcher in LauncherCatalog.Names)
             {
-                rows.Add(await TryAsync(new Combination(strategy, launcher, reference, cvmfs), manager, ct));
+                rows.Add(await TryAsync(new Combination(strategy, launcher, reference, root), manager, ct));
             }
         }
 
@@ -131,7 +134,7 @@ internal sealed class SelfTestRun(RunSettings settings, string directory, Action
         TransferCounts transfer = outcome.Image!.Rootfs!.Transfer;
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{Files(outcome)}; fetched {PlanText.Size(transfer.BytesFetched)} in {transfer.Requests} requests; server: {outcome.Reporting?.LastState}");
+            $"{Files(outcome)}; fetched {PlanText.Size(transfer.BytesFetched)} in {transfer.Requests} requests{(transfer.BytesFromCvmfs > 0 ? $", {PlanText.Size(transfer.BytesFromCvmfs)} in CVMFS" : "")}; server: {outcome.Reporting?.LastState}");
     }
 
     private static string Files(JobOutcome outcome) => string.Join(", ", outcome.Outputs.Files.Select(f =>

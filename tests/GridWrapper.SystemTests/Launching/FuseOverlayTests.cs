@@ -33,6 +33,15 @@ internal sealed class FuseOverlayTests
         Assert.That(await LeftBehindAsync(), Is.Empty);
     }
 
+    /// <summary>The probe finds that overlay works, and the launch finds that it does not.</summary>
+    [TestCase(true, "fuse.fuse-overlayfs"), TestCase(false, "lowerdir=l/0:bottom")]
+    public async Task A_stack_that_the_kernel_refuses_although_the_probe_said_otherwise_takes_the_next_rung(bool fuse, string root)
+    {
+        ImmutableArray<string> words = Words("grep ' / / ' /proc/self/mountinfo; cat /data/kept", rule: "stacks");
+        (int code, string output, string errors) = await RootlessTestbed.ExecuteAsync(fuse ? words : words[1..], Launch());
+        Assert.That((code, output), Is.EqualTo((0, output)).And.Matches<(int, string)>(r => r.Item2.Contains(root, StringComparison.Ordinal) && r.Item2.EndsWith("base\n", StringComparison.Ordinal)), errors);
+    }
+
     [Test]
     public async Task A_root_may_be_writable_then()
     {
@@ -56,17 +65,17 @@ internal sealed class FuseOverlayTests
         Assert.That((code, output), Is.EqualTo((0, output)).And.Matches<(int, string)>(r => r.Item2.Contains("so layers are put together by fuse-overlayfs", StringComparison.Ordinal)), errors);
     }
 
-    private Task<(int Code, string Output, string Errors)> RunAsync(string script, params string[] options) => RootlessTestbed.ExecuteAsync(Words(script, options), Launch());
+    private Task<(int Code, string Output, string Errors)> RunAsync(string script, params string[] options) => RootlessTestbed.ExecuteAsync(Words(script, "overlay", options), Launch());
 
     private RootlessTestbed.Launch Launch() =>
         new() { Directory = _testbed.NewDirectory(), Environment = ImmutableSortedDictionary<string, string>.Empty.Add("GRIDWRAP_CACHE", _testbed.Cache) };
 
-    private ImmutableArray<string> Words(string script, params string[] options)
+    private ImmutableArray<string> Words(string script, string rule = "overlay", params string[] options)
     {
         string[] user = Environment.UserName == "root" ? ["/usr/bin/setpriv", "--reuid", RootlessTestbed.User, "--regid", RootlessTestbed.User, "--clear-groups", "--"] : [];
         return
         [
-            Path.Combine(RootlessTestbed.Repository, "tests", "testbed", "fuse-node.sh"), .. user, _deny, "overlay", _testbed.Program, "exec", "--quiet", .. options, Layers, "--", "/bin/sh", "-c", script,
+            Path.Combine(RootlessTestbed.Repository, "tests", "testbed", "fuse-node.sh"), .. user, _deny, rule, _testbed.Program, "exec", "--quiet", .. options, Layers, "--", "/bin/sh", "-c", script,
         ];
     }
 

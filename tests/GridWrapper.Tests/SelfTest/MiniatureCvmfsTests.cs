@@ -76,6 +76,21 @@ public class MiniatureCvmfsTests
         Assert.That((string?)manifest["Config"]!["Digest"], Is.EqualTo(image.Config.Digest.ToString()));
     }
 
+    [Test]
+    public async Task Layers_may_be_there_before_the_image_is_and_one_be_missing()
+    {
+        MiniatureImage image = await Miniature.ImageAsync();
+        MiniatureCvmfs.Publish(image, _directory, s_name, new CvmfsTag.Layers(Missing: 1));
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(image.Layers.Select(l => Directory.Exists(Path.Combine(_directory, ".layers", l.Digest.Hex[..2], l.Digest.Hex, "layerfs"))), Is.EqualTo(new[] { true, false, true }));
+            Assert.That(Path.Combine(_directory, ".flat"), Does.Not.Exist);
+            Assert.That(Path.Combine(_directory, s_name.Path), Does.Not.Exist);
+            Assert.That(Path.Combine(_directory, ".metadata", s_name.Path, "manifest.json"), Does.Exist);
+        }
+    }
+
     [TestCase(true)]
     [TestCase(false)]
     public async Task A_stale_tag_points_to_the_older_image(bool currentTreeToo)
