@@ -34,7 +34,7 @@ internal sealed class FaultyWire : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _end.CancelAsync();
-        _listener.Stop();
+        _listener.Dispose();
         await _loop;
         _end.Dispose();
     }
