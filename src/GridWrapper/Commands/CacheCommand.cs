@@ -53,9 +53,10 @@ internal static class CacheCommand
         {
             OptionValues given = CommandOptions.Values(parsed);
             RunSettings settings = SettingsReader.Read(given);
-            bool there = Directory.Exists(settings.CacheDirectory);
-            if (there)
+            bool removes = run == Collect || given.Flag(Remove);
+            if (removes && Directory.Exists(settings.CacheDirectory))
             {
+                // Looking is allowed wherever it is possible, be it read-only or somebody else's.
                 new CacheDirectory(settings.CacheDirectory).Prepare();
             }
 

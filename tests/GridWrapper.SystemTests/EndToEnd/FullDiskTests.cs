@@ -86,6 +86,27 @@ internal sealed class FullDiskTests : EndToEndFixture
         }
     }
 
+    [Test]
+    public async Task A_cache_that_became_read_only_can_be_looked_at_and_not_collected(CancellationToken ct)
+    {
+        Area area = SmallCache("size=64m");
+        await area.RunAsync(ct, "pull", $"oci:{Testbed.Image}/layout:gzip");
+        Tool.Run("/bin/mount", "-o", "remount,ro", area.Cache);
+
+        Outcome list = await area.RunAsync(ct, "cache", "list", "--json");
+        Outcome usage = await area.RunAsync(ct, "cache", "usage");
+        Outcome verify = await area.RunAsync(ct, "cache", "verify");
+        Outcome collect = await area.RunAsync(ct, "cache", "gc", "--max-bytes", "0");
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(JObject.Parse(list.Stdout)["items"]!.Count(item => (string?)item["kind"] == "layer"), Is.EqualTo(4), list.ToString());
+            Assert.That((usage.ExitCode, verify.ExitCode), Is.EqualTo((0, 0)), usage.ToString() + verify);
+            Assert.That(collect.ExitCode, Is.EqualTo(75), collect.ToString());
+            Assert.That(collect.Stderr, Does.Contain("step=prepare-cache errno=EROFS"));
+        }
+    }
+
     private static IEnumerable<TestCaseData> BadCaches()
     {
         static TestCaseData Case(string name, string errno, string text, Action<FullDiskTests, Area> spoil) => new TestCaseData(errno, text, spoil).SetName("Cache_" + name);
