@@ -37,7 +37,7 @@ internal static class LayerCost
     {
         long bytes = missing.Sum(layer => layer.SizeBytes);
         double files = bytes / CompressedBytesPerFile;
-        int requests = missing.Length > 0 ? missing.Length + 1 : 0;
+        int requests = missing.Length;
         double roundTrip = (input.Image.Resolved.IsKnown(out ResolvedImage image) ? image.RoundTripSeconds : null) ?? UsualSecondsPerRequest;
         double unpacking = input.Image.PullBytesPerSecond is { } measured ? bytes / measured : (bytes / UsualBytesPerSecond) + (files * SecondsPerFile);
         return new Cost(bytes, requests, (long)files, unpacking + (requests * roundTrip));
