@@ -4,14 +4,14 @@ namespace GridWrapper.SystemTests.EndToEnd;
 [TestFixture, NonParallelizable, CancelAfter(300_000)]
 internal sealed class ProxyTests
 {
-    private ImmutableDictionary<string, (int Exit, int Requests, string Last)> _cases = ImmutableDictionary<string, (int, int, string)>.Empty;
+    private ImmutableDictionary<string, Ended> _cases = ImmutableDictionary<string, Ended>.Empty;
 
     [OneTimeSetUp]
     public async Task RunAsync()
     {
         string lines = await Tool.RunAsync(Testbed.Script("proxy.sh"), Testbed.Program, Path.Combine(Testbed.Image, "layout"), "gzip");
         _cases = lines.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ', 4))
-            .ToImmutableDictionary(w => w[0], w => (int.Parse(w[1], CultureInfo.InvariantCulture), int.Parse(w[2], CultureInfo.InvariantCulture), w[3]));
+            .ToImmutableDictionary(w => w[0], w => new Ended(int.Parse(w[1], CultureInfo.InvariantCulture), int.Parse(w[2], CultureInfo.InvariantCulture), w[3]));
     }
 
     [TestCase("http")]
@@ -21,12 +21,12 @@ internal sealed class ProxyTests
     [TestCase("password")]
     [TestCase("password-tls")]
     public void Pulled_through_the_proxy(string name) =>
-        Assert.That(_cases[name], Has.Property("Item1").Zero.And.Property("Item2").GreaterThan(0), name);
+        Assert.That(_cases[name], Has.Property(nameof(Ended.Exit)).Zero.And.Property(nameof(Ended.Requests)).GreaterThan(0));
 
     [TestCase("direct")]
     [TestCase("no-proxy")]
     [TestCase("no-proxy-tls")]
-    public void Pulled_without_a_proxy(string name) => Assert.That((_cases[name].Exit, _cases[name].Requests), Is.EqualTo((0, 0)), _cases[name].Last);
+    public void Pulled_without_a_proxy(string name) => Assert.That(_cases[name], Has.Property(nameof(Ended.Exit)).Zero.And.Property(nameof(Ended.Requests)).Zero);
 
     [TestCase("no-password", "wants a user name and a password")]
     [TestCase("no-password-tls", "wants a user name and a password")]
@@ -44,4 +44,8 @@ internal sealed class ProxyTests
 
     [Test]
     public void A_registry_that_is_down_behind_a_proxy_is_not_the_sites() => Assert.That(_cases["upstream-down"].Last, Does.StartWith("gridwrap: registry: "));
+
+    /// <param name="Requests">That the proxies saw.</param>
+    /// <param name="Last">Last line of stderr.</param>
+    private sealed record Ended(int Exit, int Requests, string Last);
 }
