@@ -27,6 +27,14 @@ internal sealed class PlatformSelectorTests
     [TestCase("unknown/unknown linux/amd64 unknown/unknown", "amd64", "x86-64-v1", 1)]
     [TestCase("unknown/unknown -", "amd64", "x86-64-v1", 1)]
     [TestCase("- linux/amd64", "amd64", "x86-64-v1", 1)]
+    [TestCase("linux/amd64/v2 linux/amd64/v3 linux/amd64/v4", "amd64", "x86-64-v2", 0)]
+    [TestCase("linux/amd64/v2 linux/amd64/v3 linux/amd64/v4", "amd64", "x86-64-v4", 2)]
+    [TestCase("linux/amd64/v4 linux/amd64/v2 linux/amd64", "amd64", "x86-64-v3", 1)]
+    [TestCase("linux/amd64/v1 linux/amd64/v2", "amd64", "x86-64-v1", 0)]
+    [TestCase("linux/arm64/v9 linux/arm64/v8.2 linux/arm64/v8", "arm64", "armv9", 0)]
+    [TestCase("linux/arm64/v9 linux/arm64/v8.2 linux/arm64/v8", "arm64", "armv8.5", 1)]
+    [TestCase("linux/arm64/v9 linux/arm64/v8.2 linux/arm64/v8", "arm64", "armv8", 2)]
+    [TestCase("linux/amd64 linux/arm64", "arm64", "unknown", 1)]
     [TestCase("linux/ppc64le", "ppc64le", "unknown", 0)]
     public void TakesTheBestThatRuns(string platforms, string architecture, string cpuLevel, int expected)
     {
@@ -37,6 +45,7 @@ internal sealed class PlatformSelectorTests
 
     [TestCase("linux/arm64 windows/amd64 unknown/unknown", "it offers linux/arm64, windows/amd64:")]
     [TestCase("linux/amd64/v3", "it offers linux/amd64/v3:")]
+    [TestCase("linux/amd64/v3 linux/amd64/v4 linux/arm64/v8", "it offers linux/amd64/v3, linux/amd64/v4, linux/arm64/v8:")]
     [TestCase("unknown/unknown", "it offers no image at all:")]
     [TestCase("- -", "it offers an image without platform:")]
     public void ListsWhatThereIs(string platforms, string part)

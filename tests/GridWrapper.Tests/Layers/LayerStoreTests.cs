@@ -56,6 +56,20 @@ internal sealed class LayerStoreTests
         Assert.That(TreeListing.Of(layer.Tree), Has.Member("d/f 644 content"));
     }
 
+    /// <summary>Both digests are right, so the content is what the image's author made; what stands behind the end of the compressed data is none of it.</summary>
+    [TestCase("zeros")]
+    [TestCase("garbage")]
+    public async Task What_stands_behind_the_end_of_gzip_is_not_part_of_the_layer(string kind, CancellationToken ct)
+    {
+        LayerStore store = NewStore();
+        var blobs = new FakeBlobs();
+        byte[] behind = kind == "zeros" ? new byte[700] : Encoding.ASCII.GetBytes(new string('g', 700));
+
+        StoredLayer layer = await store.EnsureAsync(blobs.Add([.. TarBuilder.Gzip(Tar), .. behind]), DiffId, blobs, ct);
+
+        Assert.That(TreeListing.Of(layer.Tree), Has.Member("d/f 644 content"));
+    }
+
     private static IEnumerable<TestCaseData> Bad()
     {
         byte[] gzip = TarBuilder.Gzip(Tar);
