@@ -31,6 +31,9 @@ internal static class GlobalOptions
     internal static readonly OptionSpec Result = new("--result", OptionKind.Text, "where the result document goes (default: gridwrap-result.json in the job directory)", "FILE");
     internal static readonly OptionSpec Job = new("--job", OptionKind.Text, "job definition in any of PanDA's shapes; - is stdin", "FILE");
     internal static readonly OptionSpec PullJob = new("--pull-job", OptionKind.Flag, "ask the workload manager for one job and run it");
+    internal static readonly OptionSpec Jobs = new("--jobs", OptionKind.Text, "with --pull-job: go on asking until that many jobs were run, each in a directory of its own", "N");
+    internal static readonly OptionSpec Lifetime = new("--lifetime", OptionKind.Text, "with --pull-job: the slot's time; no job is asked for near its end, and none runs beyond it", "SECONDS");
+    internal static readonly OptionSpec SourceLabel = new("--source-label", OptionKind.Text, "with --pull-job: which kind of jobs to ask for (default: user)", "NAME");
     internal static readonly OptionSpec Queue = new("--queue", OptionKind.Text, "PanDA queue to ask for and to report as", "NAME");
 
     internal static readonly OptionSpec Format = new("--format", OptionKind.Text, "text, json, or classad: what HTCondor and glideinWMS advertise of a machine", "text|json|classad");
@@ -45,7 +48,7 @@ internal static class GlobalOptions
     internal static readonly ImmutableArray<OptionSpec> Launching = [Timeout, MemoryLimit, DryRun, Bind, Env, InitialDirectory, Gpu, Writable, FakeRoot, Personality, Entrypoint, ImageHome];
 
     /// <summary>Taken by `run`.</summary>
-    internal static readonly ImmutableArray<OptionSpec> Running = [Job, PullJob, Server, Queue, NoReport, StageIn, StageOut, Result];
+    internal static readonly ImmutableArray<OptionSpec> Running = [Job, PullJob, Jobs, Lifetime, SourceLabel, Server, Queue, NoReport, StageIn, StageOut, Result];
 
     /// <summary>All that `exec` takes.</summary>
     internal static readonly ImmutableArray<OptionSpec> OfExec = [.. Common, .. Planning, .. Launching];

@@ -20,6 +20,11 @@ internal static class RunCommand
         command.SetAction((parsed, ct) =>
         {
             OptionValues given = CommandOptions.Values(parsed);
+            if (given.Flag(GlobalOptions.PullJob) && !given.Flag(GlobalOptions.DryRun) && PilotCommand.Limits(given) is { } limits)
+            {
+                return PilotCommand.RunAsync(SettingsReader.Read(given), limits);
+            }
+
             JobRun.Source source = new([.. parsed.GetValue(words) ?? []], given.Text(GlobalOptions.Job), given.Flag(GlobalOptions.PullJob));
             return RunAsync(SettingsReader.Read(given), source, ct);
         });
@@ -53,7 +58,7 @@ internal static class RunCommand
         return ExitCode(outcome, underPilot: settings.Server is null);
     }
 
-    private static int ExitCode(JobOutcome outcome, bool underPilot)
+    internal static int ExitCode(JobOutcome outcome, bool underPilot)
     {
         if (outcome.Failure is { } failure)
         {

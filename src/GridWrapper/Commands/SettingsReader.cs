@@ -60,6 +60,7 @@ internal static class SettingsReader
             Json = given.Flag(GlobalOptions.Json),
             Server = given.Flag(GlobalOptions.NoReport) ? null : ServerUrl(given.Text(GlobalOptions.Server) ?? site.Panda.Server, faults),
             Queue = given.Text(GlobalOptions.Queue) ?? site.Panda.Queue ?? environment.GetValueOrDefault("PILOT_SITENAME"),
+            SourceLabel = given.Text(GlobalOptions.SourceLabel),
             StageIn = Addresses(given.List(GlobalOptions.StageIn), site.Storage.StageIn, (GlobalOptions.StageIn.Name, here), faults),
             StageOut = Addresses(given.List(GlobalOptions.StageOut), site.Storage.StageOut, (GlobalOptions.StageOut.Name, here), faults),
             ResultFile = given.Text(GlobalOptions.Result) is { } result ? Path.GetFullPath(result, here) : null,

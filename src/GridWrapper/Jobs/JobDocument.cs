@@ -42,6 +42,25 @@ internal sealed record JobDocument(JObject Job, int Count)
         }
     }
 
+    /// <summary>The numbers of all jobs of a document, in its order; none where it cannot be read.</summary>
+    internal static ImmutableArray<long> Numbers(ReadOnlySpan<byte> content)
+    {
+        try
+        {
+            string text = JsonText.Decode(content, MaxBytes).Trim();
+            FaultList unheard = new();
+            ImmutableArray<JObject>? jobs = text[0] is '{' or '['
+                ? JobShapes.FromJson(JsonText.Parse(content, MaxBytes, DuplicatePropertyNameHandling.Replace), unheard)
+                : JobShapes.FromForm(text, unheard);
+            return [.. (jobs ?? []).Select(job => new JobFields(job, unheard).Whole("PandaID")).OfType<long>().Distinct()];
+        }
+        catch (FormatException)
+        {
+            // Whoever reads the document as a job says what is wrong with it.
+            return [];
+        }
+    }
+
     private static JobDocument? Choose(ImmutableArray<JObject> jobs, long? pandaId, FaultList faults)
     {
         if (jobs.IsEmpty)

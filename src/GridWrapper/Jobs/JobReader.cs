@@ -30,6 +30,9 @@ internal static class JobReader
         return Result(request, faults).RequestOrThrow();
     }
 
+    /// <summary>The numbers of the jobs in such a definition.</summary>
+    internal static ImmutableArray<long> Numbers(ReadOnlySpan<byte> content) => JobDocument.Numbers(content);
+
     /// <summary>A job definition in any shape that <see cref="JobDocument"/> knows.</summary>
     internal static JobReadResult FromDocument(ReadOnlySpan<byte> content, JobReadOptions options)
     {

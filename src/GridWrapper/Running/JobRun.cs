@@ -48,7 +48,7 @@ internal sealed class JobRun(RunSettings settings, TimeProvider time)
         (IWorkloadManager manager, UpdateSpool spool, PandaClient client) = ReportLink.Connect(settings, time);
         using (client)
         {
-            await ResendAsync(client.Briefly, spool, signals.Cancelled);
+            await ResendAsync(client, spool, signals.Cancelled);
             return await RunAsync(source, manager, signals);
         }
     }
@@ -70,6 +70,12 @@ internal sealed class JobRun(RunSettings settings, TimeProvider time)
             return Rejected(new JobReadResult(), e.Failure);
         }
 
+        return await RunAsync(read, manager, signals);
+    }
+
+    /// <summary>A job that was read, or could not be.</summary>
+    internal async Task<JobOutcome> RunAsync(JobReadResult read, IWorkloadManager? manager, SignalForwarding signals)
+    {
         if (read.Request is not { } job)
         {
             return await RejectAsync(read, manager, signals.Cancelled);
@@ -87,25 +93,7 @@ internal sealed class JobRun(RunSettings settings, TimeProvider time)
 
     private async Task<JobReadResult> PullAsync(IWorkloadManager manager, CancellationToken ct)
     {
-        if (string.IsNullOrEmpty(settings.Queue))
-        {
-            throw GridWrapperException.BadInput("command-line", "the command line is wrong: --pull-job needs --queue NAME (or PILOT_SITENAME, or a site profile that names one)");
-        }
-
-        string host = Probing.NodeProbe.Probe("/", settings.Environment).HostName;
-        string? text = await manager.AcquireJobAsync(new AcquireRequest { SiteName = settings.Queue, Node = host, ProdSourceLabel = "user" }, ct);
-        return text is not null
-            ? JobSource.Read(Encoding.UTF8.GetBytes(text), settings)
-            : throw new GridWrapperException(new Failure
-            {
-                Blame = Blame.Server,
-                Phase = Phase.Job,
-                Step = "acquire-job",
-                PilotErrorCode = PilotError.NoJobsInPanda,
-                Message = $"{settings.Server} has no job for the queue {settings.Queue}: nothing is wrong, try again later",
-                Retryable = true,
-                ExitCode = ExitCodes.TryElsewhere,
-            });
+        return await new PilotSource(settings, manager, null).NextAsync(null, ct) ?? throw new GridWrapperException(PilotSource.NoJob(settings));
     }
 
     /// <summary>A job whose definition is wrong must not wait for its heartbeat to time out: the server is told.</summary>
@@ -132,7 +120,7 @@ internal sealed class JobRun(RunSettings settings, TimeProvider time)
     }
 
     /// <summary>What earlier jobs of this node could not deliver. It never keeps this one waiting for long.</summary>
-    private static async Task ResendAsync(IWorkloadManager manager, UpdateSpool spool, CancellationToken ct)
+    internal static async Task ResendAsync(PandaClient client, UpdateSpool spool, CancellationToken ct)
     {
         if (spool.List().IsEmpty)
         {
@@ -143,7 +131,7 @@ internal sealed class JobRun(RunSettings settings, TimeProvider time)
         limit.CancelAfter(TimeSpan.FromSeconds(20));
         try
         {
-            int sent = await spool.ResendAsync(manager, limit.Token);
+            int sent = await spool.ResendAsync(client.Briefly, limit.Token);
             Log.Info("{Count} updates of earlier jobs were delivered", sent);
         }
         catch (Exception e) when (e is GridWrapperException or OperationCanceledException && !ct.IsCancellationRequested)

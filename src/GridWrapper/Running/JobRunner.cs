@@ -37,8 +37,10 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
 
     private RunSettings Settings => parts.Settings;
 
-    /// <summary>The wall-clock limit: of the command line or the profile, else the job's where its limits count.</summary>
-    private TimeSpan? Timeout => Settings.Timeout
+    /// <summary>The wall-clock limit: of the command line or the profile, else the job's where its limits count; never more than the slot has left.</summary>
+    private TimeSpan? Timeout => Settings.SlotTime is { } slot && !(Wanted < slot) ? slot : Wanted;
+
+    private TimeSpan? Wanted => Settings.Timeout
         ?? (job.MaxWalltimeSeconds is > 0 and { } seconds && LimitChoice.CountJobs(Settings.Site, underPilot: link is null) ? TimeSpan.FromSeconds(seconds) : null);
 
     internal async Task<JobOutcome> RunAsync()

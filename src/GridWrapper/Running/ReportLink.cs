@@ -98,6 +98,7 @@ internal sealed class ReportLink : IAsyncDisposable
             Snapshot = tail => ReportMapper.Running(identity, began, tail, payload.Usage()),
             Stop = stop,
             Interval = TimeSpan.FromSeconds(policy.HeartbeatSeconds),
+            DebugInterval = TimeSpan.FromSeconds(Math.Min(60, policy.HeartbeatSeconds)),
             Debug = job.Debug,
             Look = new DebugOutput(payload.JobDirectory).OfAsync,
             StdoutTail = () => payload.StdoutFile is { } file ? StdoutTail.Read(file, 2048) : null,

@@ -68,6 +68,12 @@ internal sealed record RunSettings
 
     public string? Queue { get; init; }
 
+    /// <summary>prod_source_label to ask jobs for; null for "user".</summary>
+    public string? SourceLabel { get; init; }
+
+    /// <summary>What is left of the batch slot for the payload.</summary>
+    public TimeSpan? SlotTime { get; init; }
+
     /// <summary>Where inputs that are not in the job directory are fetched from, in this order.</summary>
     public ImmutableArray<StorageAddress> StageIn { get; init; } = [];
 

@@ -168,6 +168,12 @@ internal sealed class LoopbackWorkloadManager : IAsyncDisposable
             }
         }
 
+        WorkloadAnswer answered = Answered(request, fault);
+        return fault is WorkloadFault.DropAfter ? WorkloadAnswer.Cut : answered;
+    }
+
+    private WorkloadAnswer Answered(WorkloadRequest request, WorkloadFault? fault)
+    {
         int? code = (fault as WorkloadFault.Code)?.StatusCode;
         return IsLegacy(request)
             ? _options.Api == WorkloadApi.V1 ? Forbidden(request) : code is { } c ? LegacyPilotApi.Code(c) : _legacy.Answer(request)

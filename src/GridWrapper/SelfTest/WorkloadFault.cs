@@ -16,6 +16,9 @@ internal abstract record WorkloadFault
     /// <summary>Cuts the connection.</summary>
     internal sealed record Drop : WorkloadFault;
 
+    /// <summary>Does it, and cuts the connection before it has said so.</summary>
+    internal sealed record DropAfter : WorkloadFault;
+
     /// <summary>Never answers.</summary>
     internal sealed record Hang : WorkloadFault;
 }

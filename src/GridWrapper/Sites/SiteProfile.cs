@@ -166,4 +166,10 @@ internal sealed record PandaPolicy
 
     /// <summary>How long the final update is retried before it is left in the spool.</summary>
     public double FinalUpdateSeconds { get; init; } = 7200;
+
+    /// <summary>Between two questions to a queue that had no job.</summary>
+    public double PullPauseSeconds { get; init; } = 60;
+
+    /// <summary>Questions in a row without a job, after which the queue counts as drained.</summary>
+    public int PullTries { get; init; } = 5;
 }

@@ -232,6 +232,8 @@ internal static class SiteProfileReader
             Queue = section.OptionalText("queue", ProfileRules.NotEmpty),
             HeartbeatSeconds = section.Number("heartbeatSeconds", otherwise.HeartbeatSeconds, new NumberRange(1, 7200)),
             FinalUpdateSeconds = section.Number("finalUpdateSeconds", otherwise.FinalUpdateSeconds, new NumberRange(0, 604_800)),
+            PullPauseSeconds = section.Number("pullPauseSeconds", otherwise.PullPauseSeconds, new NumberRange(0, 3600)),
+            PullTries = (int)section.Number("pullTries", otherwise.PullTries, new NumberRange(1, 1000)),
         };
         section.Finish();
         return policy;

@@ -54,6 +54,8 @@ internal static class SiteProfileWriter
             ["queue"] = profile.Panda.Queue,
             ["heartbeatSeconds"] = profile.Panda.HeartbeatSeconds,
             ["finalUpdateSeconds"] = profile.Panda.FinalUpdateSeconds,
+            ["pullPauseSeconds"] = profile.Panda.PullPauseSeconds,
+            ["pullTries"] = profile.Panda.PullTries,
         },
         ["limits"] = Limits(profile.Limits),
         ["storage"] = Storage(profile.Storage),

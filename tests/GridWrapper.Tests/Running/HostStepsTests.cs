@@ -60,6 +60,19 @@ public class HostStepsTests
         null, PilotError.PreprocessFailure, Blame.User, "exited with 3; it says: no tarball");
 
     [Test]
+    public void The_step_after_the_payload_has_a_code_of_its_own()
+    {
+        using RunningScratch scratch = new();
+        _ = scratch.Write("runGen", "#!/bin/sh\nkill -9 $$\n");
+        using Script script = new([]);
+        using HttpMessageInvoker http = new(script);
+        using HostSteps steps = new(scratch.Settings, new SandboxFetcher(http, TimeProvider.System));
+        GridWrapperException e = Assert.ThrowsAsync<GridWrapperException>(() => steps.PostprocessAsync(new StepCommand("runGen", "--postprocess"), CancellationToken.None))!;
+        Assert.That((e.Failure.PilotErrorCode, e.Failure.Phase, e.Failure.Step), Is.EqualTo((PilotError.PostprocessFailure, Phase.Outputs, "postprocess")));
+        Assert.That(e.Message, Does.Contain("died of signal 9"));
+    }
+
+    [Test]
     public void A_transform_for_an_interpreter_that_is_not_here() => Fails(
         [Answer(HttpStatusCode.OK, "#!/nowhere/python\n")], null, PilotError.SetupFailure, Blame.Site, "cannot be started: ENOENT");
 
