@@ -10,6 +10,9 @@ internal sealed record RootExpectation(string Path, string Text)
 
     internal static RootExpectation File(string path, long size) => new(path, string.Create(CultureInfo.InvariantCulture, $"size={size}"));
 
+    /// <summary>A directory that can be listed to its end.</summary>
+    internal static RootExpectation Directory(string path) => new(path, "directory");
+
     internal bool IsFile => Text.StartsWith("size=", StringComparison.Ordinal);
 
     internal static RootExpectation Writable(string path) => new(path, "write");

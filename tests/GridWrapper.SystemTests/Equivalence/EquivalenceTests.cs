@@ -34,8 +34,8 @@ internal sealed class EquivalenceTests
         string[] mixed = await views.HybridAsync(some, 0, ct);
         using Views others = new(files, _lister);
         string[] inPlace = await others.HybridAsync(all, 0, ct);
-        string[] fuse = await others.FuseAsync(ct);
-        string[] fuseHybrid = await others.HybridAsync(all, 0, ct, RootfsForm.FuseStack);
+        string[] fuse = await OrNextRungAsync(others.FuseAsync(ct), flat);
+        string[] fuseHybrid = await OrNextRungAsync(others.HybridAsync(all, 0, ct, RootfsForm.FuseStack), flat);
         using Views chained = new(files, _lister);
         string[] chain = await chained.HybridAsync([.. all.Skip(all.Length / 2)], Math.Max(1, all.Length / 2), ct);
         using (Assert.EnterMultipleScope())
@@ -79,6 +79,19 @@ internal sealed class EquivalenceTests
         new StackEntry('f', "common", 0x1A4, 1_000_000_000 + number, number.ToString(CultureInfo.InvariantCulture)),
         .. number < 2 ? (StackEntry[])[] : [new StackEntry('f', string.Create(CultureInfo.InvariantCulture, $"d/.wh.{number - 2}"), 0x1A4, 1_000_000_000)],
     ];
+
+    /// <summary>fuse-overlayfs does not list a directory in which a directory lies on a link to itself. The self-test of the root sees that in the root, and the layers are flattened.</summary>
+    private static async Task<string[]> OrNextRungAsync(Task<string[]> view, string[] flattened)
+    {
+        try
+        {
+            return await view;
+        }
+        catch (Diagnostics.GridWrapperException e) when (e.Failure is { Step: "expect", Errno: "ENOMEM" })
+        {
+            return flattened;
+        }
+    }
 
     private static string[] Difference(string[] expected, string[] seen) => [.. expected.Except(seen).Select(l => "- " + l), .. seen.Except(expected).Select(l => "+ " + l)];
 

@@ -158,6 +158,7 @@ internal sealed class Views : IDisposable
             JobDirectory = "/tmp",
             DataDirectory = "/work",
             ScratchDirectory = work,
+            Expectations = [RootExpectation.Directory("/")],
             Binds = [new BindMount(_lister, "/treelist", ReadOnly: true, Optional: false)],
         };
         string output = Path.Combine(_base, Guid.NewGuid().ToString("N"));

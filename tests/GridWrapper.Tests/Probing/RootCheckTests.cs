@@ -20,7 +20,7 @@ internal sealed class RootCheckTests
         ProgramNeeds needs = await AskAsync(new ProgramQuestion([_top, _low], []) { Removals = Removals });
         Assert.That(
             needs.Expectations.Select(e => $"{e.Path} {e.Text}"),
-            Is.EquivalentTo((string[])["/bin/a size=3", "/again size=5", "/bin/gone gone", "/opaque/old gone", "/again size=5"]));
+            Is.EquivalentTo((string[])["/ directory", "/bin/a size=3", "/again size=5", "/bin/gone gone", "/opaque/old gone", "/again size=5"]));
     }
 
     [Test]

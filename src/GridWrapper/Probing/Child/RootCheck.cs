@@ -28,6 +28,7 @@ internal static class RootCheck
         List<RootExpectation> found = [];
         if (question.Layers.Length > 1)
         {
+            found.Add(RootExpectation.Directory("/"));
             AddSamples(tree, found);
             foreach (LayerRemoval removal in question.Removals)
             {
