@@ -18,6 +18,9 @@ internal sealed record FinalReport
     /// <summary>The log tarball, with the job's logGUID; null when there is none.</summary>
     public OutputFile? Log { get; init; }
 
+    /// <summary>Somebody else moves the outputs, and says so when it is done.</summary>
+    public bool HandedOver { get; init; }
+
     /// <summary>The text of jobReport.json.</summary>
     public string? JobReport { get; init; }
 

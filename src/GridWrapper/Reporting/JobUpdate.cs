@@ -81,5 +81,5 @@ internal sealed record JobUpdate
     public string? JobSubStatus { get; init; }
 
     /// <summary>finished, failed or holding: must reach the server.</summary>
-    public bool IsFinal => JobStatus is "finished" or "failed" or "holding";
+    public bool IsFinal => JobStatus is "finished" or "failed" or "holding" or "transferring";
 }

@@ -42,14 +42,14 @@ internal static class ReportMapper
         ExeErrorDiag = Flat(failure.Message),
     };
 
-    /// <summary>The end: finished with all outputs, or failed with the reason and only the log.</summary>
+    /// <summary>The end: finished with all outputs, transferring while Harvester moves them, or failed with the reason and only the log.</summary>
     internal static JobUpdate Final(JobIdentity job, FinalReport report)
     {
         Diagnosis? diagnosis = Judge(report);
         bool finished = diagnosis is null;
         int code = diagnosis?.PilotCode ?? 0;
         bool negative = job.IsAnalysis && Recoverable.Contains(code);
-        return Base(job, finished ? "finished" : "failed") with
+        return Base(job, !finished ? "failed" : report.HandedOver ? "transferring" : "finished") with
         {
             StartTime = report.StartedAt,
             EndTime = report.EndedAt,

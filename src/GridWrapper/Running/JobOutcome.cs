@@ -25,6 +25,9 @@ internal sealed record JobOutcome
     /// <summary>What stopped the job or spoiled its end; null for a job that ran, whatever its payload returned.</summary>
     public Failure? Failure { get; init; }
 
+    /// <summary>Harvester moves the outputs from here on.</summary>
+    public bool HandedOver { get; init; }
+
     public ReportingState? Reporting { get; init; }
 
     public required Timings Timings { get; init; }

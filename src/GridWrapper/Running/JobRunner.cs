@@ -253,10 +253,14 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         {
             using CancellationTokenSource limit = new();
             using CancellationTokenRegistration hurry = signals.Cancelled.Register(() => limit.CancelAfter(LastWords));
-            outcome = await LogAsync(outcome, limit.Token);
+            outcome = HandOver(await LogAsync(outcome, limit.Token));
             files.WriteErrorReport(outcome, underPilot: false);
             await link.StopHeartbeatAsync();
             await link.FinalAsync(Final(outcome, report), limit.Token);
+        }
+        else
+        {
+            outcome = HandOver(outcome);
         }
 
         outcome = outcome with
@@ -290,11 +294,24 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         }
     }
 
+    private JobOutcome HandOver(JobOutcome outcome)
+    {
+        try
+        {
+            return outcome with { HandedOver = _delivery?.HandOver() ?? false };
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return outcome with { Failure = outcome.Failure ?? JobFailure.OfLog(new OutputFault("", PilotError.StageOutFailed, $"Harvester could not be told of the outputs: {FileTrouble.Describe(e)}") { Step = OutputDelivery.Step }) };
+        }
+    }
+
     private FinalReport Final(JobOutcome outcome, string report) => new()
     {
         Run = outcome.Image?.Result,
         Failure = outcome.Failure,
         Outputs = outcome.Outputs,
+        HandedOver = outcome.HandedOver,
         Log = outcome.Log,
         JobReport = report,
         Timings = new JobTimings

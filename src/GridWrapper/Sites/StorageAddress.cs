@@ -5,11 +5,12 @@ namespace GridWrapper.Sites;
 /// Rucio's deterministic path below it, else directly in it. Pure.
 /// </summary>
 /// <param name="Kind">By which protocol.</param>
-/// <param name="Base">Absolute path, or an address with the scheme http, https, root, roots, xroot or xroots; without a slash at its end.</param>
+/// <param name="Base">Absolute path (empty for Harvester's own), or an address with the scheme http, https, root, roots, xroot or xroots; without a slash at its end.</param>
 /// <param name="Deterministic">Below it files lie at Rucio's deterministic paths.</param>
 internal sealed record StorageAddress(StorageKind Kind, string Base, bool Deterministic)
 {
     private const string Mark = "/{rucio}";
+    private const string Harvester = "harvester";
 
     /// <summary>What is wrong with an address, null when nothing is.</summary>
     internal static string? Fault(string text)
@@ -28,9 +29,15 @@ internal sealed record StorageAddress(StorageKind Kind, string Base, bool Determ
             return text.StartsWith("file:///", StringComparison.Ordinal) ? null : $"\"{text}\" names another host: file:///DIRECTORY is expected";
         }
 
+        if (name == Harvester)
+        {
+            string rest = text[(scheme + "://".Length)..];
+            return rest.Length == 0 || (rest.StartsWith('/') && !rest.Split('/').Contains("..")) ? null : $"\"{text}\" is neither harvester:// nor harvester:///DIRECTORY";
+        }
+
         if (KindOf(name) is null)
         {
-            return $"\"{name}\" is no protocol that files can be moved by: a directory, https, davs, http, dav, root or roots is expected";
+            return $"\"{name}\" is no protocol that files can be moved by: a directory, https, davs, http, dav, root, roots or harvester is expected";
         }
 
         bool parses = Uri.TryCreate(text.Replace(Mark, "", StringComparison.Ordinal), UriKind.Absolute, out Uri? uri) && uri.Host.Length > 0;
@@ -43,7 +50,7 @@ internal sealed record StorageAddress(StorageKind Kind, string Base, bool Determ
     /// <summary>Reads an address that has no <see cref="Fault"/>.</summary>
     internal static StorageAddress Of(string text)
     {
-        string trimmed = text.TrimEnd('/');
+        string trimmed = text.EndsWith("://", StringComparison.Ordinal) ? text : text.TrimEnd('/');
         bool deterministic = trimmed.EndsWith(Mark, StringComparison.Ordinal);
         trimmed = (deterministic ? trimmed[..^Mark.Length] : trimmed).TrimEnd('/');
         int scheme = trimmed.IndexOf("://", StringComparison.Ordinal);
@@ -53,6 +60,11 @@ internal sealed record StorageAddress(StorageKind Kind, string Base, bool Determ
         }
 
         string name = trimmed[..scheme];
+        if (name == Harvester)
+        {
+            return new StorageAddress(StorageKind.Harvester, trimmed[(scheme + "://".Length)..], false);
+        }
+
         string rest = trimmed[scheme..];
         if (KindOf(name) == StorageKind.Web)
         {
@@ -72,7 +84,7 @@ internal sealed record StorageAddress(StorageKind Kind, string Base, bool Determ
         return Base + "/" + (Kind == StorageKind.Web ? string.Join('/', relative.Split('/').Select(Uri.EscapeDataString)) : relative);
     }
 
-    public override string ToString() => Base + (Deterministic ? Mark : "");
+    public override string ToString() => (Kind == StorageKind.Harvester ? "harvester://" : "") + Base + (Deterministic ? Mark : "");
 
     private static StorageKind? KindOf(string scheme) => scheme switch
     {
@@ -87,4 +99,7 @@ internal enum StorageKind
     Directory,
     Web,
     Xrootd,
+
+    /// <summary>Somebody else moves the outputs.</summary>
+    Harvester,
 }

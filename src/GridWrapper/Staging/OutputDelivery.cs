@@ -91,6 +91,10 @@ internal sealed class OutputDelivery(Storages storages, ImmutableArray<StorageAd
         return (file, new OutputFault(file.Lfn, code, $"the output \"{file.Lfn}\" could not be delivered: {string.Join("; ", reasons)}; it is still in the work directory") { Step = Step });
     }
 
+    /// <summary>Once, after the last file: what Harvester is to move is told to it.</summary>
+    /// <returns>True when somebody else moves outputs now.</returns>
+    internal bool HandOver() => storages.HandOver(job.PandaId, job.LogFile);
+
     private async Task<OutputFile> DeliverAsync(OutputFile file, StorageAddress target, CancellationToken ct)
     {
         string? scope = file.Lfn == job.LogFile ? job.LogScope ?? job.Scope : job.Outputs.FirstOrDefault(o => o.Lfn == file.Lfn)?.Scope ?? job.Scope;
@@ -102,6 +106,14 @@ internal sealed class OutputDelivery(Storages storages, ImmutableArray<StorageAd
         string place = target.PlaceOf(file.Lfn, scope);
         await storages.Retries.RunAsync($"delivering {file.Lfn} to {target}", token => storages.For(target.Kind).DeliverAsync(file, place, token), ct);
         Log.Info("delivered {Lfn} to {Place}", file.Lfn, place);
-        return file with { Url = target.Kind == StorageKind.Directory ? new Uri(place).AbsoluteUri : place };
+        return file with
+        {
+            Url = target.Kind switch
+            {
+                StorageKind.Directory => new Uri(place).AbsoluteUri,
+                StorageKind.Harvester => null,
+                _ => place,
+            },
+        };
     }
 }

@@ -9,6 +9,7 @@ internal sealed class Storages : IDisposable
     private readonly WebStorage _web;
     private readonly XrootdStorage _xrootd;
     private readonly DirectoryStorage _directory;
+    private readonly HarvesterStorage _harvester;
 
     /// <param name="context">Policy, environment, clock.</param>
     /// <param name="credentials">For web storages.</param>
@@ -20,14 +21,19 @@ internal sealed class Storages : IDisposable
         _web = new WebStorage(_transport, Retries, context);
         _xrootd = new XrootdStorage(context);
         _directory = new DirectoryStorage(context);
+        _harvester = new HarvesterStorage(context);
     }
 
     internal StorageRetries Retries { get; }
+
+    /// <inheritdoc cref="HarvesterStorage.HandOver"/>
+    internal bool HandOver(long? pandaId, string? logFile) => _harvester.HandOver(pandaId, logFile);
 
     internal IStorage For(StorageKind kind) => kind switch
     {
         StorageKind.Web => _web,
         StorageKind.Xrootd => _xrootd,
+        StorageKind.Harvester => _harvester,
         _ => _directory,
     };
 

@@ -13,6 +13,9 @@ internal sealed class StorageServers
 
     internal string Tls => Path.Combine(Root, "webdav/tls");
 
+    /// <summary>Holds the CA's certificate and nothing else.</summary>
+    internal string Trusted => Path.Combine(Root, "certificates");
+
     internal string Xrootd { get; private set; } = "";
 
     internal string XrootdHttp { get; private set; } = "";
@@ -61,6 +64,8 @@ internal sealed class StorageServers
     {
         TestCertificates certificates = new();
         Directory.CreateDirectory(Tls);
+        Directory.CreateDirectory(Trusted);
+        File.WriteAllText(Path.Combine(Trusted, "ca.pem"), certificates.CaPem);
         File.WriteAllText(Path.Combine(Tls, "ca.pem"), certificates.CaPem);
         File.WriteAllText(Path.Combine(Tls, "server.pem"), certificates.ServerPem);
         File.WriteAllText(Path.Combine(Tls, "proxy.pem"), certificates.ProxyPem());

@@ -81,7 +81,7 @@ internal sealed class StorageTests : EndToEndFixture
     {
         Area area = NewArea();
         Show(area, "");
-        area.Variables["X509_CERT_DIR"] = _servers.Tls;
+        area.Variables["X509_CERT_DIR"] = _servers.Trusted;
         string[] stores = [_servers.Store("xrootd"), _servers.Store("webdav")];
         foreach (string store in stores.Where(s => !Directory.Exists(s + "/full")))
         {
@@ -222,7 +222,7 @@ internal sealed class StorageTests : EndToEndFixture
             return;
         }
 
-        area.Variables["X509_CERT_DIR"] = _servers.Tls;
+        area.Variables["X509_CERT_DIR"] = _servers.Trusted;
         string file = area.Write(credentials, File.ReadAllText(Path.Combine(_servers.Tls, credentials == "proxy" ? "proxy.pem" : "token")));
         area.Own(file);
         area.Variables[credentials == "proxy" ? "X509_USER_PROXY" : "BEARER_TOKEN_FILE"] = file;

@@ -46,6 +46,14 @@ public class ReportMapperTests
         Message = "no such image\nin the registry",
     };
 
+    [TestCase(false, "finished")]
+    [TestCase(true, "transferring")]
+    public void Outputs_that_somebody_else_moves_are_on_their_way(bool handedOver, string state)
+    {
+        JobUpdate update = ReportMapper.Final(Job, Finished with { HandedOver = handedOver });
+        Assert.That((update.JobStatus, update.IsFinal), Is.EqualTo((state, true)));
+    }
+
     [Test]
     public void A_finished_job()
     {

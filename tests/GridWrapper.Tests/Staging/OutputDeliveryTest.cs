@@ -82,6 +82,30 @@ public sealed class OutputDeliveryTest
     }
 
     [Test]
+    public async Task Harvester_is_told_once_of_everything(CancellationToken ct)
+    {
+        using StagingBench bench = new();
+        OutputDelivery delivery = bench.Delivery("harvester://" + bench.Root);
+        OutputSet set = await delivery.DeliverAsync(new OutputSet { Files = [await bench.OutputAsync([1])] }, ct);
+        (_, OutputFault? fault) = await delivery.DeliverAsync(await bench.OutputAsync([2, 3], "log.tgz"), ct);
+        Assert.That(File.Exists(bench.Root + "/event_status.dump.json"), Is.False);
+        Assert.That((set.Faults.IsEmpty, fault, set.Files[0].Url, delivery.HandOver()), Is.EqualTo((true, (OutputFault?)null, (string?)null, true)));
+        string job = bench.JobDirectory;
+        Assert.That(await File.ReadAllTextAsync(bench.Root + "/event_status.dump.json", ct), Is.EqualTo($$"""
+            {"0":[{"type":"output","path":"{{job}}/out.root","guid":"A","fsize":1,"chksum":"00020002"},{"type":"log","path":"{{job}}/log.tgz","guid":"A","fsize":2,"chksum":"00090006"}]}
+            """));
+    }
+
+    [Test]
+    public async Task Without_its_directory_Harvester_takes_nothing(CancellationToken ct)
+    {
+        using StagingBench bench = new();
+        OutputDelivery delivery = bench.Delivery("harvester://", bench.Root + "/spare");
+        (OutputFile file, OutputFault? fault) = await delivery.DeliverAsync(await bench.OutputAsync([1]), ct);
+        Assert.That((file.Url, fault, delivery.HandOver()), Is.EqualTo(($"file://{bench.Root}/spare/out.root", (OutputFault?)null, false)));
+    }
+
+    [Test]
     public async Task A_signal_ends_the_delivery(CancellationToken ct)
     {
         using StagingBench bench = new();

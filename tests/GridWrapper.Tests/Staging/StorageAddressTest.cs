@@ -14,6 +14,8 @@ public sealed class StorageAddressTest
     [TestCase("root://se.example//atlas", StorageKind.Xrootd, "root://se.example//atlas/f.1")]
     [TestCase("root://se.example:1094", StorageKind.Xrootd, "root://se.example:1094//f.1")]
     [TestCase("roots://se.example//", StorageKind.Xrootd, "roots://se.example//f.1")]
+    [TestCase("harvester://", StorageKind.Harvester, "/f.1")]
+    [TestCase("harvester:///worker", StorageKind.Harvester, "/worker/f.1")]
     [TestCase("/data/{rucio}", StorageKind.Directory, "/data/user/jdoe/f2/d7/f.1")]
     [TestCase("davs://se.example/rucio/{rucio}", StorageKind.Web, "https://se.example/rucio/user/jdoe/f2/d7/f.1")]
     [TestCase("root://se.example//rucio/{rucio}/", StorageKind.Xrootd, "root://se.example//rucio/user/jdoe/f2/d7/f.1")]
@@ -24,6 +26,8 @@ public sealed class StorageAddressTest
         Assert.That((address.Kind, address.PlaceOf("f.1", "user.jdoe")), Is.EqualTo(((StorageKind)kind, place)));
     }
 
+    [TestCase("harvester:///a/../b", "neither harvester:// nor")]
+    [TestCase("harvester://host/b", "neither harvester:// nor")]
     [TestCase("out", "neither an absolute directory nor an address")]
     [TestCase("", "neither an absolute directory")]
     [TestCase("/a/../b", "holds \"..\"")]
