@@ -36,6 +36,7 @@ internal sealed class FaultyWire : IAsyncDisposable
         await _end.CancelAsync();
         _listener.Dispose();
         await _loop;
+        _listener.Dispose();
         _end.Dispose();
     }
 
