@@ -36,7 +36,6 @@ internal sealed class FaultyWire : IAsyncDisposable
         await _end.CancelAsync();
         _listener.Dispose();
         await _loop;
-        _listener.Dispose();
         _end.Dispose();
     }
 
