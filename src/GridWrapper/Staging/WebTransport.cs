@@ -124,6 +124,7 @@ internal sealed class WebTransport(StorageCredentials credentials, StoragePolicy
 
     private async Task<SocketsHttpHandler> HandlerAsync(bool shown, bool local, CancellationToken ct)
     {
+        Diagnostics.CertificateHome.Ensure();
         SslClientAuthenticationOptions tls = new();
         if (shown && credentials is { Token: null, ProxyFile: { } proxy })
         {
