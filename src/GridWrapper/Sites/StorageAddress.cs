@@ -50,7 +50,12 @@ internal sealed record StorageAddress(StorageKind Kind, string Base, bool Determ
     /// <summary>Reads an address that has no <see cref="Fault"/>.</summary>
     internal static StorageAddress Of(string text)
     {
-        string trimmed = text.EndsWith("://", StringComparison.Ordinal) ? text : text.TrimEnd('/');
+        if (text.StartsWith(Harvester + "://", StringComparison.Ordinal))
+        {
+            return new StorageAddress(StorageKind.Harvester, text[(Harvester.Length + "://".Length)..].TrimEnd('/'), false);
+        }
+
+        string trimmed = text.TrimEnd('/');
         bool deterministic = trimmed.EndsWith(Mark, StringComparison.Ordinal);
         trimmed = (deterministic ? trimmed[..^Mark.Length] : trimmed).TrimEnd('/');
         int scheme = trimmed.IndexOf("://", StringComparison.Ordinal);
@@ -60,11 +65,6 @@ internal sealed record StorageAddress(StorageKind Kind, string Base, bool Determ
         }
 
         string name = trimmed[..scheme];
-        if (name == Harvester)
-        {
-            return new StorageAddress(StorageKind.Harvester, trimmed[(scheme + "://".Length)..], false);
-        }
-
         string rest = trimmed[scheme..];
         if (KindOf(name) == StorageKind.Web)
         {
