@@ -55,13 +55,13 @@ internal sealed record StorageAddress(StorageKind Kind, string Base, bool Determ
             return new StorageAddress(StorageKind.Harvester, text[(Harvester.Length + "://".Length)..].TrimEnd('/'), false);
         }
 
-        string trimmed = text.TrimEnd('/');
+        string trimmed = (text.StartsWith("file://", StringComparison.Ordinal) ? Uri.UnescapeDataString(text["file://".Length..]) : text).TrimEnd('/');
         bool deterministic = trimmed.EndsWith(Mark, StringComparison.Ordinal);
         trimmed = (deterministic ? trimmed[..^Mark.Length] : trimmed).TrimEnd('/');
         int scheme = trimmed.IndexOf("://", StringComparison.Ordinal);
-        if (scheme < 0 || trimmed.StartsWith("file://", StringComparison.Ordinal))
+        if (scheme < 0)
         {
-            return new StorageAddress(StorageKind.Directory, scheme < 0 ? trimmed : Uri.UnescapeDataString(trimmed["file://".Length..]), deterministic);
+            return new StorageAddress(StorageKind.Directory, trimmed, deterministic);
         }
 
         string name = trimmed[..scheme];

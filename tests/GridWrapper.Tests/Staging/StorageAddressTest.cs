@@ -7,6 +7,7 @@ public sealed class StorageAddressTest
 {
     [TestCase("/data/out/", StorageKind.Directory, "/data/out/f.1")]
     [TestCase("/", StorageKind.Directory, "/f.1")]
+    [TestCase("file:///", StorageKind.Directory, "/f.1")]
     [TestCase("file:///data/my%20out", StorageKind.Directory, "/data/my out/f.1")]
     [TestCase("davs://se.example:443/atlas", StorageKind.Web, "https://se.example:443/atlas/f.1")]
     [TestCase("dav://se.example", StorageKind.Web, "http://se.example/f.1")]
