@@ -9,6 +9,7 @@
  */
 #define _GNU_SOURCE
 #include "fuse.h"
+#include "image.h"
 #include "init.h"
 
 #include <errno.h>
@@ -169,7 +170,7 @@ static void write_maps(void)
 static int enter_namespaces(void)
 {
     const int needed = CLONE_NEWUSER | CLONE_NEWNS, extra = CLONE_NEWIPC | CLONE_NEWUTS;
-    int pid_kind = plan.flags & PLAN_PID_NAMESPACE ? CLONE_NEWPID : 0, apart = fuse_is_planned(), error = 0;
+    int pid_kind = plan.flags & PLAN_PID_NAMESPACE ? CLONE_NEWPID : 0, apart = fuse_is_planned() || image_is_planned(), error = 0;
     if (unshare(needed | extra | (apart ? 0 : pid_kind))) {
         if (unshare(needed))
             give_up(STEP_NAMESPACES, errno);
@@ -179,6 +180,7 @@ static int enter_namespaces(void)
     }
     write_maps();
     fuse_start();
+    image_start();
     if (apart && pid_kind && unshare(CLONE_NEWPID))
         error = errno;
     if (error && !(plan.flags & PLAN_PROBE))
@@ -213,6 +215,7 @@ static _Noreturn void relay(pid_t child, const sigset_t *all)
         if (sig == SIGCHLD) {
             if (waitpid(child, &status, WNOHANG) == child) {
                 fuse_end();
+                image_end();
                 _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
             }
         } else if (sig > 0 && info.si_code <= 0) {

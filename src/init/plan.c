@@ -106,6 +106,10 @@ static int check_operation(const struct op *op)
     case OP_SLAVE:
     case OP_READ_ONLY:
     case OP_ENTER:
+    case OP_FUSE_TEST:
+        break;
+    case OP_IMAGE:
+        source = target = data = 1;
         break;
     case OP_BASE:
     case OP_SCAFFOLD:

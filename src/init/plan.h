@@ -54,7 +54,9 @@ enum op_kind {
     OP_MASK,         /* target, a file or directory of the kernel's, is replaced by an empty one */
     OP_FUSE_OVERLAY, /* assemble the layers on the new root by host program source (fuse-overlayfs), where the kernel's overlay cannot */
     OP_EXPECT,       /* the new root shows at target what data says: "gone", "directory", "size=N" (a file), "write", "copy-up" */
-    OP_LAST = OP_EXPECT,
+    OP_IMAGE,        /* before OP_BASE: host file source, a squashfs, on host directory target in this namespace; data = the program that serves it, a blank, its options */
+    OP_FUSE_TEST,    /* probe: a FUSE file system is mounted and unmounted */
+    OP_LAST = OP_FUSE_TEST,
 };
 
 enum op_flags {

@@ -10,6 +10,7 @@
 #include "expect.h"
 #include "files.h"
 #include "fuse.h"
+#include "image.h"
 #include "mounts.h"
 #include "paths.h"
 
@@ -285,7 +286,7 @@ static int do_overlay_test(const struct op *op)
 /* Before OP_BASE "/root" and "/files" are the host's, and after OP_ENTER the image's: nothing may be done then. */
 static int is_due(uint32_t kind)
 {
-    return kind == OP_SLAVE || kind == OP_BASE ? !based : based && !entered;
+    return kind == OP_SLAVE || kind == OP_BASE || kind == OP_IMAGE ? !based : based && !entered;
 }
 
 int setup_execute(const struct op *op)
@@ -310,6 +311,10 @@ int setup_execute(const struct op *op)
         return fuse_overlay(op);
     case OP_EXPECT:
         return expect(op);
+    case OP_IMAGE:
+        return image_mount(op);
+    case OP_FUSE_TEST:
+        return image_test();
     case OP_MASK:
         return do_mask(op);
     case OP_BIND:

@@ -58,6 +58,12 @@ internal static class LaunchOperations
     /// </summary>
     internal const string Expect = "expect";
 
+    /// <summary>A squashfs in a host file, on a host directory that only this launch sees changed; the options are the program that serves it, a blank, and its own.</summary>
+    internal const string Image = "image";
+
+    /// <summary>Probe only: a FUSE file system mounted and unmounted.</summary>
+    internal const string FuseTest = "fuse-test";
+
     /// <summary>Probe only: an overlay with a file written, renamed and removed.</summary>
     internal const string OverlayTest = "overlay-test";
 
@@ -92,6 +98,8 @@ internal static class LaunchOperations
         Mask => (17, OperationContent.Nothing),
         FuseOverlay => (18, OperationContent.Path),
         Expect => (19, OperationContent.Nothing),
+        Image => (20, OperationContent.Path),
+        FuseTest => (21, OperationContent.Nothing),
         _ => throw new ArgumentOutOfRangeException(nameof(op), op, "no such launch operation"),
     };
 

@@ -22,6 +22,7 @@ internal static class NamespaceProbe
         new(Scaffold, null, "/mnt"),
         new(Bind, "/usr", "/mnt"),
         new(Proc, null, "/proc"),
+        new(FuseTest, null, null),
         new(Enter, null, "/"),
     ];
 
@@ -97,6 +98,7 @@ internal static class NamespaceProbe
             Overlay = First(reports, OverlayTest, 0) is { Works: false } plain ? plain : First(reports, Overlay, 0),
             Underlay = First(reports, Underlay, 0) is { Works: false } under ? under : First(reports, Scaffold, 0),
             OverlayUserXattr = First(reports, OverlayTest, 1),
+            Fuse = First(reports, FuseTest, 0),
             FreshProc = First(reports, Proc, 0),
             Pivot = First(reports, Enter, 0),
         };

@@ -18,6 +18,7 @@ internal static class RootlessOperations
         List<LaunchOperation> operations =
         [
             new(SlaveRoot, null, null),
+            .. ImageOf(request),
             new(Base, null, BasePath),
             .. Root(request, [.. Scaffolds(request, binds, directory)]),
             freshProc ? new(Proc, null, "/proc") : new(Bind, "/proc", "/proc"),
@@ -36,6 +37,18 @@ internal static class RootlessOperations
 
         operations.Add(new(Enter, null, "/"));
         return [.. operations];
+    }
+
+    /// <summary>Everybody may read, as the image is the payload's alone; what the kernel then asks of modes and owners is asked of the overlay above.</summary>
+    private static IEnumerable<LaunchOperation> ImageOf(LaunchRequest request)
+    {
+        if (request.Rootfs.Mount is { } mount)
+        {
+            Probing.NodeFacts node = request.Plan.Host.Node;
+            string owner = mount.TakesOwner && request.Isolation is { Mapping: IdMapping.Single } ? string.Create(CultureInfo.InvariantCulture, $",uid={node.Uid},gid={node.Gid}") : "";
+            string options = string.Create(CultureInfo.InvariantCulture, $"{mount.Program} allow_other,offset={mount.Offset}{owner}");
+            yield return new LaunchOperation(Image, mount.File, request.Rootfs.LowerDirectories[0], options);
+        }
     }
 
     /// <summary>A terminal of another tree's /dev/pts has no name in ours; programs that ask for its name find it here.</summary>

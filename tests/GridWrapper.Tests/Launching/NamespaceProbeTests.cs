@@ -9,7 +9,7 @@ namespace GridWrapper.Tests.Launching;
 [TestFixture, Parallelizable(ParallelScope.All)]
 internal sealed class NamespaceProbeTests
 {
-    private const int Steps = 11;
+    private const int Steps = 12;
     private const int FirstOverlay = 2;
     private const int XattrOverlay = 3;
     private const int RootOverlay = 4;
@@ -17,7 +17,8 @@ internal sealed class NamespaceProbeTests
     private const int Opened = 6;
     private const int Bind = 8;
     private const int Proc = 9;
-    private const int Enter = 10;
+    private const int Fuse = 10;
+    private const int Enter = 11;
 
     [Test]
     public void WhereEverythingWorksEverythingIsSaidToWork()
@@ -29,7 +30,7 @@ internal sealed class NamespaceProbeTests
     [TestCase(0, nameof(NamespaceFacts.UserNamespace)), TestCase(1, nameof(NamespaceFacts.UserNamespace))]
     [TestCase(FirstOverlay, nameof(NamespaceFacts.Overlay)), TestCase(RootOverlay, nameof(NamespaceFacts.Overlay)), TestCase(XattrOverlay, nameof(NamespaceFacts.OverlayUserXattr))]
     [TestCase(Underlay, nameof(NamespaceFacts.Underlay)), TestCase(Opened, nameof(NamespaceFacts.Underlay))]
-    [TestCase(Bind, nameof(NamespaceFacts.Bind)), TestCase(Proc, nameof(NamespaceFacts.FreshProc)), TestCase(Enter, nameof(NamespaceFacts.Pivot))]
+    [TestCase(Bind, nameof(NamespaceFacts.Bind)), TestCase(Proc, nameof(NamespaceFacts.FreshProc)), TestCase(Fuse, nameof(NamespaceFacts.Fuse)), TestCase(Enter, nameof(NamespaceFacts.Pivot))]
     public void AFailedStepIsOneFact(int step, string fact)
     {
         NamespaceFacts facts = NamespaceProbe.Judge(Reports((step, 1)));
