@@ -28,6 +28,11 @@ internal static class RootlessFailure
             return Site(step, errno, PilotError.UserNamespaceFailed, $"a user namespace could not be set up: {step} failed with {errno}");
         }
 
+        if (operation is { Op: LaunchOperations.Image })
+        {
+            return Site(step, errno, PilotError.ContainerImageMountFailure, $"{operation.Options.Split(' ')[0]} could not mount {operation.Source} ({errno}); it ended, or did not answer. Try it by hand: it says why");
+        }
+
         if (report.Errno is Errno.ENOTCONN or Errno.ECONNABORTED or Errno.EIO)
         {
             return Site(step, errno, PilotError.CvmfsNotAlive, $"{step}{subject} failed with {errno}: the file system below it is dead") with { Blame = Blame.Cvmfs };
