@@ -33,7 +33,7 @@ internal static class AlrbFace
             }
 
             AlrbWords read = AlrbWords.Read(words);
-            RunSettings caller = ApptainerLogin.With(SettingsReader.Read(new OptionValues()));
+            RunSettings caller = ApptainerCaller.Create(new OptionValues());
             return await ExecCommand.RunAsync(Settings(read, caller), read.Reference, Command(read, caller), CancellationToken.None);
         }
         catch (GridWrapperException e)

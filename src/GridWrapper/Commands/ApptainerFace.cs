@@ -52,7 +52,7 @@ internal static class ApptainerFace
             given.Add(GlobalOptions.LogLevel, leading.Has(ApptainerMeaning.Debug) ? "debug" : "info");
         }
 
-        return ApptainerLogin.With(SettingsReader.Read(given));
+        return ApptainerCaller.Create(given);
     }
 
     private static Task<int> VerbAsync(string name, ImmutableArray<string> words, RunSettings caller) => words[0] switch

@@ -112,6 +112,12 @@ public class ApptainerSettingsTests
     /// <summary>The value of -e is one word.</summary>
     private static string[] Options(string part) => part.Contains(" --no", StringComparison.Ordinal) ? [part[..part.IndexOf(" --no", StringComparison.Ordinal)], .. part[(part.IndexOf(" --no", StringComparison.Ordinal) + 1)..].Split(' ')] : [part];
 
+    [TestCase("me:x:7:7::/home/me/:/bin/sh", "/home/me")]
+    [TestCase("7:x:1:1::/wrong:/bin/sh\nme:x:8:7::/other:/bin/sh", null)]
+    [TestCase("me:x:7:7::/:/bin/sh", null)]
+    [TestCase("me:x:7:7:::/bin/sh", null)]
+    public void The_home_is_the_accounts(string passwd, string? expected) => Assert.That(ApptainerCaller.Home(passwd.Replace("7:x", "me2:x", StringComparison.Ordinal), 7), Is.EqualTo(expected));
+
     [Test]
     public void A_registrys_image_needs_no_scheme() =>
         Assert.That((AlrbWords.Read(["-c", "atlas/athena:21", "-r", "x"]).Reference, AlrbWords.Read(["-c", "/cvmfs/a", "-r", "x"]).Reference), Is.EqualTo(("docker://atlas/athena:21", "/cvmfs/a")));
