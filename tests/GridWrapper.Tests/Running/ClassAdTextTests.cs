@@ -1,4 +1,3 @@
-using GridWrapper.Launching;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
 using GridWrapper.Running;
