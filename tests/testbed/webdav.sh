@@ -3,7 +3,7 @@
 # webdav.sh stop DIR
 # Apache's WebDAV on 127.0.0.1, as uid 12345. DIR holds store/ (what it serves, kept over stop and start), httpd.conf, error.log, pid, address.
 # After the first start its ports stay the same. /refused/ lets nobody in. With DIR/tls/server.pem (certificate and key) and DIR/tls/ca.pem there is
-# a second port with TLS, whose /guarded/ wants a client certificate of that CA, a proxy of one, or the bearer token in DIR/tls/token.
+# a second port with TLS, whose /guarded/ wants a client certificate of that CA or the bearer token in DIR/tls/token.
 #   start  stdout: "HTTPPORT HTTPSPORT", one line; returns when it listens. Running already: only prints
 #   stop   ends the daemon and waits for it; stopping one that does not run succeeds. Stdout: nothing
 set -euo pipefail
@@ -96,8 +96,7 @@ start() {
     write_config "$dir" "$http" "$https"
     : >"$dir/error.log"
     chown "$testbed_uid" "$dir/error.log" "$dir/httpd.conf"
-    # X.509 proxies are no certificates that OpenSSL takes by default.
-    setsid setpriv --reuid "$testbed_uid" --regid "$testbed_uid" --clear-groups env OPENSSL_ALLOW_PROXY_CERTS=1 \
+    setsid setpriv --reuid "$testbed_uid" --regid "$testbed_uid" --clear-groups \
         apache2 -D FOREGROUND -f "$dir/httpd.conf" </dev/null >"$dir/out" 2>&1 &
     pid=$!
     printf '%s\n' "$pid" >"$dir/pid"

@@ -68,8 +68,9 @@ internal sealed class StorageServers
         File.WriteAllText(Path.Combine(Trusted, "ca.pem"), certificates.CaPem);
         File.WriteAllText(Path.Combine(Tls, "ca.pem"), certificates.CaPem);
         File.WriteAllText(Path.Combine(Tls, "server.pem"), certificates.ServerPem);
-        File.WriteAllText(Path.Combine(Tls, "proxy.pem"), certificates.ProxyPem());
-        File.WriteAllText(Path.Combine(Tls, "expired.pem"), certificates.ExpiredProxyPem());
+
+        // Apache cannot be told to take proxies of a certificate (OpenSSL 3 has no variable for it), so the certificate itself stands in their place.
+        File.WriteAllText(Path.Combine(Tls, "proxy.pem"), certificates.UserPem());
         File.WriteAllText(Path.Combine(Tls, "token"), Token);
     }
 }

@@ -36,7 +36,7 @@ internal sealed class StorageTests : EndToEndFixture
         yield return new TestCaseData("silent", (StorageServers s) => s.Silent, "").SetArgDisplayNames("XRootD without checksums");
         yield return new TestCaseData("silent", (StorageServers s) => s.SilentHttp, "").SetArgDisplayNames("the HTTP door of XRootD without checksums");
         yield return new TestCaseData("webdav", (StorageServers s) => s.Dav + "/some/{rucio}", "").SetArgDisplayNames("WebDAV");
-        yield return new TestCaseData("webdav", (StorageServers s) => s.Davs, "proxy").SetArgDisplayNames("WebDAV with a proxy");
+        yield return new TestCaseData("webdav", (StorageServers s) => s.Davs, "proxy").SetArgDisplayNames("WebDAV with a certificate");
         yield return new TestCaseData("webdav", (StorageServers s) => s.Davs + "/token", "token").SetArgDisplayNames("WebDAV with a token");
     }
 
