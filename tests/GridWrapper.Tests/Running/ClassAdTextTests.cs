@@ -1,4 +1,3 @@
-using GridWrapper.Planning;
 using GridWrapper.Probing;
 using GridWrapper.Running;
 using GridWrapper.Sites;

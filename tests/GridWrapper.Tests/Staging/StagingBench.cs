@@ -37,6 +37,10 @@ internal sealed class StagingBench : IDisposable
     {
         Storages.Dispose();
         Directory.Delete(Root, true);
+        if (Path.GetDirectoryName(Context.Policy.Xrdcp) is { } programs && programs.Contains("/gw-xrdcp-", StringComparison.Ordinal))
+        {
+            Directory.Delete(programs, true);
+        }
     }
 
     /// <summary>An output of the payload with its sum.</summary>
