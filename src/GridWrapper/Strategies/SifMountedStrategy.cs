@@ -8,7 +8,7 @@ namespace GridWrapper.Strategies;
 /// <summary>An image file served in place by the node's squashfuse, in the namespaces of the launch: nothing is unpacked, and nothing is left when it ends.</summary>
 internal sealed class SifMountedStrategy(IProbeChildren children) : IRootfsStrategy
 {
-    /// <summary>Starting the program and waiting for its first answer, measured on two cores.</summary>
+    /// <summary>Starting the program and waiting for its first answer: a guess that orders the ways.</summary>
     private static readonly Cost Mounting = new(0, 0, 0, 0.05);
 
     private readonly SifLook _look = new(children);

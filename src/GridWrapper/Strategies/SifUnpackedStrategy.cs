@@ -8,7 +8,7 @@ namespace GridWrapper.Strategies;
 /// <summary>An image file unpacked into the node's cache by our own reader: no program of the node, no mount, and a tree that is checked like a layer.</summary>
 internal sealed class SifUnpackedStrategy(IProbeChildren children, TimeProvider clock) : IRootfsStrategy
 {
-    /// <summary>Two cores reading, decoding and writing, page cache warm (docs/benchmarks.md).</summary>
+    /// <summary>A guess that orders the ways; what it came to stands beside it in the result.</summary>
     private const double BytesPerSecond = 60e6;
     private const double SecondsPerFile = 60e-6;
 
