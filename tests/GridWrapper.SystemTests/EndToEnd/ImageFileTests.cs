@@ -23,10 +23,16 @@ internal sealed class ImageFileTests : EndToEndFixture
         await Tool.RunAsync(Testbed.Script("trixie.sh"));
         System.IO.Directory.CreateDirectory(Directory);
         Tool.Run("/bin/chown", "12345:12345", Directory);
-        await InTrixieAsync("apptainer", "--silent", "build", Sif, Testbed.ReadableTree);
-        foreach (string compression in (string[])["gzip", "xz", "zstd", "lz4"])
+        string tree = Path.Combine(Directory, "tree");
+        await Tool.RunAsync("/bin/cp", "-a", Testbed.ReadableTree, tree);
+
+        // Apptainer does not pack a link that leads above the root, nor a directory that its user cannot enter.
+        File.Delete(tree + "/links/above-root");
+        System.IO.Directory.Delete(tree + "/modes", recursive: true);
+        await InTrixieAsync("apptainer", "--silent", "build", Sif, tree);
+        foreach (string compression in (string[])["gzip", "xz", "zstd", "lz4", "lzo"])
         {
-            await Tool.RunAsync("/usr/bin/mksquashfs", Testbed.ReadableTree, Squashfs(compression), "-comp", compression, "-quiet", "-no-progress", "-all-root");
+            await Tool.RunAsync("/usr/bin/mksquashfs", tree, Squashfs(compression), "-comp", compression, "-quiet", "-no-progress", "-all-root");
         }
     }
 
@@ -34,9 +40,8 @@ internal sealed class ImageFileTests : EndToEndFixture
     public async Task Each_way_shows_what_Apptainer_shows(CancellationToken ct)
     {
         string wanted = await InTrixieAsync("apptainer", "--silent", "exec", Sif, "/bin/sh", "-c", Listing);
-        foreach ((string way, Area area, string[] options) in Ways())
+        foreach ((string way, Area area, string[] words) in Ways())
         {
-            string[] words = [.. options, Sif];
             Assert.That(await ChosenWayAsync(area, words, ct), Is.EqualTo(way));
             Outcome outcome = await area.RunAsync(ct, ["exec", .. words, "--", "/bin/sh", "-c", Listing]);
             Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
@@ -44,30 +49,29 @@ internal sealed class ImageFileTests : EndToEndFixture
         }
     }
 
-    [TestCase("gzip")]
-    [TestCase("xz")]
-    [TestCase("zstd")]
-    [TestCase("lz4")]
-    public async Task A_squashfs_of_each_compression_runs_unpacked_and_mounted(string compression, CancellationToken ct)
+    [TestCase("gzip", "unpacked")]
+    [TestCase("xz", "unpacked")]
+    [TestCase("zstd", "unpacked")]
+    [TestCase("lz4", "mounted")]
+    [TestCase("lzo", "mounted")]
+    public async Task A_squashfs_of_each_compression_runs(string compression, string way, CancellationToken ct)
     {
-        foreach ((string way, Area area, _) in Ways().Take(2))
-        {
-            Assert.That(await ChosenWayAsync(area, [Squashfs(compression)], ct), Is.EqualTo(way));
-            Outcome outcome = await area.RunAsync(ct, "exec", Squashfs(compression), "--", "/bin/sh", "-c", "payload out.json; exit 7");
-            Assert.That(outcome.ExitCode, Is.EqualTo(7), outcome.ToString());
-            Assert.That(area.ReadText("out.json"), Is.EqualTo(TestJob.Content));
-        }
+        Area area = FuseNode();
+        Assert.That(await ChosenWayAsync(area, [Squashfs(compression)], ct), Is.EqualTo(way));
+        Outcome outcome = await area.RunAsync(ct, "exec", Squashfs(compression), "--", "/bin/sh", "-c", "echo $0 >made; exit 7", "word");
+        Assert.That(outcome.ExitCode, Is.EqualTo(7), outcome.ToString());
+        Assert.That(area.ReadText("made"), Is.EqualTo("word\n"));
     }
 
     [Test]
     public async Task A_job_names_a_file_as_its_container(CancellationToken ct)
     {
         Area area = NewArea();
-        TestJob job = new() { Image = Sif };
+        TestJob job = new() { Image = Sif, Exec = "echo of a file >out.json" };
         Outcome outcome = await area.RunAsync(ct, "run", "--job", area.Write("job.json", job.Json));
         Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
         Assert.That((string?)area.Result["attempts"]!.Single()["strategy"], Is.EqualTo("sif"));
-        Assert.That(area.ReadText(TestJob.Lfn), Is.EqualTo(TestJob.Content));
+        Assert.That(area.ReadText(TestJob.Lfn), Is.EqualTo("of a file\n"));
     }
 
     [Test]
@@ -75,15 +79,16 @@ internal sealed class ImageFileTests : EndToEndFixture
     {
         // At any moment: while it unpacks or mounts, and while the payload runs.
         Area area = mounted ? FuseNode() : NewArea();
+        string image = mounted ? Squashfs("lzo") : Sif;
         foreach (int milliseconds in (int[])[60, 150, 300, 600])
         {
-            using StartedRun run = area.Start(null, "exec", Sif, "--", "/bin/sh", "-c", "sleep 4711.5");
+            using StartedRun run = area.Start(null, "exec", image, "--", "/bin/sh", "-c", "sleep 4711.5");
             await Task.Delay(milliseconds, ct);
             run.Kill();
             _ = await run.EndAsync(ct);
         }
 
-        Outcome next = await area.RunAsync(ct, "exec", Sif, "--", "/bin/sh", "-c", "echo runs");
+        Outcome next = await area.RunAsync(ct, "exec", image, "--", "/bin/sh", "-c", "echo runs");
         Assert.That((next.ExitCode, next.Stdout), Is.EqualTo((0, "runs\n")), next.ToString());
         Outcome verify = await area.RunAsync(ct, "cache", "verify");
         Assert.That(verify.ExitCode, Is.Zero, verify.ToString());
@@ -104,13 +109,14 @@ internal sealed class ImageFileTests : EndToEndFixture
         Assert.That(outcome.Stderr, Does.Contain("cut.sif").And.Contain("image"), outcome.ToString());
     }
 
-    private IEnumerable<(string Way, Area Area, string[] Options)> Ways()
+    /// <summary>Cost decides where several would do; lzo is unpacked by nobody here.</summary>
+    private IEnumerable<(string Way, Area Area, string[] Words)> Ways()
     {
-        yield return ("unpacked", NewArea(), []);
-        yield return ("mounted", FuseNode(), []);
+        yield return ("unpacked", NewArea(), [Sif]);
+        yield return ("mounted", FuseNode(), [Squashfs("lzo")]);
         Area trixie = Register(new Area(12345));
         trixie.Entrance = [Testbed.Script("in-trixie.sh"), "--user", "--cd", trixie.JobDirectory, "--"];
-        yield return ("handed-over", trixie, ["--launcher", "apptainer"]);
+        yield return ("handed-over", trixie, ["--launcher", "apptainer", Squashfs("lzo")]);
     }
 
     /// <summary>A node with squashfuse where everybody may open /dev/fuse.</summary>
