@@ -1,3 +1,4 @@
+using GridWrapper.Linux;
 using Newtonsoft.Json;
 using NLog;
 
@@ -206,7 +207,8 @@ internal sealed class UpdateSpool
     {
         try
         {
-            return SpoolDocument.Read(path, File.ReadAllText(path));
+            // Not by File: it would take a shared lock, and who claims the entry meanwhile would take it for somebody else's.
+            return SmallFile.Text(path) is { } text ? SpoolDocument.Read(path, text) : null;
         }
         catch (Exception e) when (e is IOException or JsonException or FormatException or ArgumentException or OverflowException)
         {
