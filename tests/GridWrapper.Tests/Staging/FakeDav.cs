@@ -48,9 +48,9 @@ internal sealed class FakeDav : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _listener.Stop();
-        await _loop;
+        // Not Stop and then Close: Close would open the port again to leave it, and another server may have taken it in between.
         _listener.Close();
+        await _loop;
     }
 
     internal static byte[] Some(int bytes) => RandomNumberGenerator.GetBytes(bytes);
