@@ -2,6 +2,7 @@
 #include "fuse.h"
 #include "init.h"
 #include "mounts.h"
+#include "server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,25 +11,18 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
     SERVED_FD = 3, /* of the program: /dev/fuse, mounted already */
     MAX_OPTIONS = 16384,
-    CAPABILITY_VERSION_3 = 0x20080522,
+    /* What the program needs to act for more than one id: chown, reading and changing whatever the ids of the map own, set-id bits, devices. */
+    CAPABILITIES = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 27,
 };
-
-/* Of the namespace's own, which the program needs to act for more than one id: chown, reading and changing whatever the ids of the map own, set-id bits, devices. */
-static const int capabilities[] = { 0, 1, 2, 3, 4, 27 };
-
-static pid_t server;
-static int asking = -1; /* the end of a socket whose other end the server reads */
 
 /* ---- the server ---- */
 
@@ -51,13 +45,13 @@ static int receive(int from, char *text, size_t size, int fds[2])
     return 0;
 }
 
-static int hand_over(const char *text, const int fds[2])
+static int hand_over(int to, const char *text, const int fds[2])
 {
     struct iovec part = { (char *)text, strlen(text) };
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes };
     control.header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(2 * sizeof(int)) };
     memcpy(CMSG_DATA(&control.header), fds, 2 * sizeof(int));
-    return sendmsg(asking, &message, MSG_NOSIGNAL) < 0 ? fail() : 0;
+    return sendmsg(to, &message, MSG_NOSIGNAL) < 0 ? fail() : 0;
 }
 
 /* What a program of the host's needs to start, at its place in the tree that holds the layers. Seen by this process only. */
@@ -81,26 +75,6 @@ static void show_host(void)
     }
 }
 
-/* Another program keeps them only as ambient ones. */
-static void keep_capabilities(void)
-{
-    struct {
-        uint32_t version;
-        int pid;
-    } header = { CAPABILITY_VERSION_3, 0 };
-    struct {
-        uint32_t effective, permitted, inheritable;
-    } data[2];
-    if (syscall(SYS_capget, &header, data))
-        return;
-    data[0].inheritable = data[0].permitted;
-    data[1].inheritable = data[1].permitted;
-    if (syscall(SYS_capset, &header, data))
-        return;
-    for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++)
-        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capabilities[i], 0, 0);
-}
-
 /* Every layer is a descriptor, and every open file another. */
 static void raise_limit(void)
 {
@@ -111,7 +85,7 @@ static void raise_limit(void)
     }
 }
 
-static _Noreturn void serve(int from, const struct op *op)
+_Noreturn void fuse_serve(int from, const struct op *op)
 {
     static char text[MAX_OPTIONS], program[PATH_MAX + 8];
     int fds[2];
@@ -121,65 +95,12 @@ static _Noreturn void serve(int from, const struct op *op)
         _exit(1);
     umount2("/root", MNT_DETACH); /* it must not hold what it serves */
     show_host();
-    keep_capabilities();
     raise_limit();
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
     if (dup2(fds[0], SERVED_FD) < 0)
         _exit(1);
-    int null = open("/old/dev/null", O_RDWR | O_CLOEXEC);
-    for (int fd = 0; null >= 0 && fd < SERVED_FD; fd++)
-        dup2(null, fd);
     snprintf(program, sizeof program, "/old%s", op->source);
     char *const argv[] = { "fuse-overlayfs", "-f", "-o", text, "/dev/fd/3", NULL };
-    execve(program, argv, (char *[]){ NULL });
-    _exit(127);
-}
-
-static const struct op *planned(void)
-{
-    for (uint32_t i = 0; i < plan.op_count; i++)
-        if (plan.ops[i].kind == OP_FUSE_OVERLAY)
-            return &plan.ops[i];
-    return NULL;
-}
-
-int fuse_is_planned(void)
-{
-    return planned() != NULL;
-}
-
-void fuse_start(void)
-{
-    const struct op *op = planned();
-    int pair[2];
-    if (op == NULL)
-        return;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-        give_up(STEP_FORK, errno);
-    pid_t outer = getpid();
-    server = fork();
-    if (server < 0)
-        give_up(STEP_FORK, errno);
-    if (server == 0) {
-        die_with_parent(SIGKILL);
-        close(pair[1]);
-        close(REPORT_FD);
-        if (getppid() == outer)
-            serve(pair[0], op);
-        _exit(0);
-    }
-    close(pair[0]);
-    asking = pair[1];
-}
-
-void fuse_end(void)
-{
-    if (server <= 0)
-        return;
-    kill(server, SIGKILL);
-    waitpid(server, NULL, 0);
+    server_become(program, argv, (char *[]){ NULL }, CAPABILITIES);
 }
 
 /* ---- the inner process ---- */
@@ -211,8 +132,8 @@ int fuse_overlay(const struct op *op)
     static char text[MAX_OPTIONS];
     char options[160];
     struct stat st;
-    (void)op;
-    int error = asking < 0 ? ENOSYS : name_layers(text, sizeof text);
+    int server = server_socket(op->kind);
+    int error = server < 0 ? ENOSYS : name_layers(text, sizeof text);
     if (error)
         return error;
     /* Opened here: the kernel wants the device opened and mounted in one user namespace. */
@@ -220,10 +141,10 @@ int fuse_overlay(const struct op *op)
     if (fds[0] < 0 || fds[1] < 0)
         return fail();
     snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=%u,group_id=%u,default_permissions,allow_other", fds[0], (unsigned)geteuid(), (unsigned)getegid());
-    error = mount("fuse-overlayfs", "/root", "fuse.fuse-overlayfs", MS_NOSUID | MS_NODEV, options) ? fail() : hand_over(text, fds);
+    error = mount("fuse-overlayfs", "/root", "fuse.fuse-overlayfs", MS_NOSUID | MS_NODEV, options) ? fail() : hand_over(server, text, fds);
     close(fds[0]);
     close(fds[1]);
-    close(asking);
+    close(server);
     /* Answered by the program, or, when it has ended, by the kernel. */
     return error ? error : stat("/root", &st) ? fail() : 0;
 }

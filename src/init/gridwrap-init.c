@@ -8,9 +8,8 @@
  * is killed, then the inner one, then all; without one the outer one has the inner one kill what it can see.
  */
 #define _GNU_SOURCE
-#include "fuse.h"
-#include "image.h"
 #include "init.h"
+#include "server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,6 +63,14 @@ long long now_ms(void)
     return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
+void close_standard_streams(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
+        dup2(null, fd);
+    close(null);
+}
+
 /* The caller's death counts whether it came before or after die_with_parent. */
 static void check_parent(void)
 {
@@ -102,9 +109,7 @@ static int run_mapper(const char *program, const char *pid, const char *map)
     words[count] = NULL;
     pid_t child = fork();
     if (child == 0) {
-        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        for (int fd = 0; null >= 0 && fd < 3; fd++)
-            dup2(null, fd);
+        close_standard_streams();
         execve(program, words, (char *[]){ NULL });
         _exit(127);
     }
@@ -170,7 +175,7 @@ static void write_maps(void)
 static int enter_namespaces(void)
 {
     const int needed = CLONE_NEWUSER | CLONE_NEWNS, extra = CLONE_NEWIPC | CLONE_NEWUTS;
-    int pid_kind = plan.flags & PLAN_PID_NAMESPACE ? CLONE_NEWPID : 0, apart = fuse_is_planned() || image_is_planned(), error = 0;
+    int pid_kind = plan.flags & PLAN_PID_NAMESPACE ? CLONE_NEWPID : 0, apart = servers_are_planned(), error = 0;
     if (unshare(needed | extra | (apart ? 0 : pid_kind))) {
         if (unshare(needed))
             give_up(STEP_NAMESPACES, errno);
@@ -179,8 +184,7 @@ static int enter_namespaces(void)
         apart = 1;
     }
     write_maps();
-    fuse_start();
-    image_start();
+    servers_start();
     if (apart && pid_kind && unshare(CLONE_NEWPID))
         error = errno;
     if (error && !(plan.flags & PLAN_PROBE))
@@ -214,8 +218,7 @@ static _Noreturn void relay(pid_t child, const sigset_t *all)
         int status, sig = sigtimedwait(all, &info, &wait);
         if (sig == SIGCHLD) {
             if (waitpid(child, &status, WNOHANG) == child) {
-                fuse_end();
-                image_end();
+                servers_end();
                 _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
             }
         } else if (sig > 0 && info.si_code <= 0) {

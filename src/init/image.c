@@ -2,6 +2,7 @@
 #include "image.h"
 #include "init.h"
 #include "mounts.h"
+#include "server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,47 +11,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
     FUSE_MAGIC = 0x65735546,
     PATIENCE_MS = 30000,
-    END_MS = 2000,
-    CAPABILITY_ADMIN = 21, /* what mount(2) asks for */
-    CAPABILITY_VERSION = 0x20080522,
+    CAPABILITIES = 1 << 21, /* what mount(2) asks for */
 };
-
-static pid_t server;
-static int talk = -1; /* a byte lets the server go; its other end is open as long as the server lives */
 
 /* ---- the server ---- */
 
-/* Another program keeps it only as an ambient one. */
-static void keep_admin(void)
-{
-    struct {
-        uint32_t version;
-        int pid;
-    } header = { CAPABILITY_VERSION, 0 };
-    struct {
-        uint32_t effective, permitted, inheritable;
-    } data[2];
-    if (syscall(SYS_capget, &header, data))
-        return;
-    data[0].inheritable |= 1u << CAPABILITY_ADMIN;
-    if (syscall(SYS_capset, &header, data) == 0)
-        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAPABILITY_ADMIN, 0, 0);
-}
-
-/* data is "PROGRAM OPTIONS". It says what it has to say to nobody: before the payload runs, that nothing was mounted tells enough. */
-static _Noreturn void serve(int from, const struct op *op)
+/* A byte lets it go. data is "PROGRAM OPTIONS". The program says nothing to anybody: before the payload runs, that nothing was mounted tells enough. */
+_Noreturn void image_serve(int from, const struct op *op)
 {
     static char program[PATH_MAX];
     char byte;
@@ -60,65 +34,9 @@ static _Noreturn void serve(int from, const struct op *op)
     if (blank == NULL || (size_t)(blank - op->data) >= sizeof program)
         _exit(1);
     memcpy(program, op->data, (size_t)(blank - op->data));
-    keep_admin();
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int fd = 0; null >= 0 && fd < 3; fd++)
-        dup2(null, fd);
-    fcntl(from, F_SETFD, 0);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    fcntl(from, F_SETFD, 0); /* open as long as the program lives */
     char *const argv[] = { program, "-f", "-o", (char *)blank + 1, (char *)op->source, (char *)op->target, NULL };
-    execve(program, argv, (char *[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL });
-    _exit(127);
-}
-
-static const struct op *planned(void)
-{
-    for (uint32_t i = 0; i < plan.op_count; i++)
-        if (plan.ops[i].kind == OP_IMAGE)
-            return &plan.ops[i];
-    return NULL;
-}
-
-int image_is_planned(void)
-{
-    return planned() != NULL;
-}
-
-void image_start(void)
-{
-    const struct op *op = planned();
-    int pair[2];
-    if (op == NULL)
-        return;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-        give_up(STEP_FORK, errno);
-    pid_t outer = getpid();
-    server = fork();
-    if (server < 0)
-        give_up(STEP_FORK, errno);
-    if (server == 0) {
-        die_with_parent(SIGKILL);
-        close(pair[1]);
-        close(REPORT_FD);
-        if (getppid() == outer)
-            serve(pair[0], op);
-        _exit(0);
-    }
-    close(pair[0]);
-    talk = pair[1];
-}
-
-/* One that waits for a dead file system does not end: it is left to the kernel, which has been told to kill it. */
-void image_end(void)
-{
-    struct timespec pause = { 0, 1000000 };
-    if (server <= 0)
-        return;
-    kill(server, SIGKILL);
-    for (int ms = 0; ms < END_MS && waitpid(server, NULL, WNOHANG) == 0; ms++)
-        nanosleep(&pause, NULL);
+    server_become(program, argv, (char *[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL }, CAPABILITIES);
 }
 
 /* ---- the inner process ---- */
@@ -147,10 +65,11 @@ static int open_again(const char *point)
 
 int image_mount(const struct op *op)
 {
-    if (talk < 0 || write(talk, "", 1) != 1)
+    int server = server_socket(op->kind);
+    if (server < 0 || write(server, "", 1) != 1)
         return ENOSYS;
     long long deadline = now_ms() + PATIENCE_MS;
-    struct pollfd end = { .fd = talk, .events = POLLIN };
+    struct pollfd end = { .fd = server, .events = POLLIN };
     while (!is_mounted(op->target)) {
         if (poll(&end, 1, 1) > 0)
             return ENODEV; /* the program has ended */

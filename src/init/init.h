@@ -49,6 +49,7 @@ void send_report(struct report r);
 _Noreturn void give_up(uint32_t step, int error);
 int write_file(const char *path, const char *text); /* in one write; 0 or errno */
 void die_with_parent(int sig);
+void close_standard_streams(void); /* for what another program says that nobody reads: they lead to /dev/null */
 
 /* Starts the payload and reports it; returns its pid, or does not return. */
 pid_t start_payload(mode_t mask);
