@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http;
 using GridWrapper.Diagnostics;
 
 namespace GridWrapper.Registries;
@@ -9,15 +10,24 @@ internal static class RegistryFault
     internal static string Redact(Uri uri) => uri.GetLeftPart(UriPartial.Path) + (uri.Query.Length > 0 ? "?…" : "");
 
     /// <summary>404: the reference is wrong, or the registry hides what is private.</summary>
-    internal static GridWrapperException NotFound(RegistryRequest request, string detail) => request.Phase == Phase.Materialise ? Make(
-        request,
-        Blame.Registry,
-        PilotError.ContainerGeneralFailure,
-        $"{request.Endpoint.Host} names {request.What} in the manifest and does not have it (404{detail}); push the image again, or tell the registry's operators") : Make(
-        request,
-        Blame.User,
-        PilotError.ImageNotFound,
-        $"{request.What} does not exist at {request.Endpoint.Host} (404{detail}); check the name and tag. If the image is private, give credentials with --registry-config");
+    internal static GridWrapperException NotFound(RegistryRequest request, string detail)
+    {
+        GridWrapperException fault = request.Phase == Phase.Materialise
+            ? Make(
+                request,
+                Blame.Registry,
+                PilotError.ContainerGeneralFailure,
+                $"{request.Endpoint.Host} names {request.What} in the manifest and does not have it (404{detail}); push the image again, or tell the registry's operators")
+            : Make(
+                request,
+                Blame.User,
+                PilotError.ImageNotFound,
+                $"{request.What} does not exist at {request.Endpoint.Host} (404{detail}); check the name and tag. If the image is private, give credentials with --registry-config");
+        return new GridWrapperException(fault.Failure, new HttpRequestException(null, null, HttpStatusCode.NotFound));
+    }
+
+    /// <summary>The server does not have what was asked for; its content and its word on others are as good as before.</summary>
+    internal static bool IsNotFound(GridWrapperException fault) => fault.InnerException is HttpRequestException { StatusCode: HttpStatusCode.NotFound };
 
     internal static GridWrapperException Denied(RegistryRequest request, string status, string note) => Make(
         request,

@@ -27,7 +27,7 @@ internal sealed class RegistryPlaces(RegistryPolicy policy)
             }
             catch (GridWrapperException e)
             {
-                bool missing = e.Failure.PilotErrorCode == PilotError.ImageNotFound || e.Message.Contains("404", StringComparison.Ordinal);
+                bool missing = e.Failure.PilotErrorCode == PilotError.ImageNotFound || RegistryFault.IsNotFound(e);
                 Log.Info("the mirror {Mirror} is passed over: {Reason}", mirror.Url, e.Message);
                 if (!missing)
                 {

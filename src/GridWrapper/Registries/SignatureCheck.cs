@@ -168,7 +168,7 @@ internal sealed class SignatureCheck(RegistryClient client, SiteProfile site)
         }
         catch (GridWrapperException e) when (!e.Failure.Retryable && e.Failure.Step != "verify-digest")
         {
-            search.Note(place, e.Message.Contains("(404", StringComparison.Ordinal) ? "not there" : e.Message);
+            search.Note(place, RegistryFault.IsNotFound(e) ? "not there" : e.Message);
             return null;
         }
     }

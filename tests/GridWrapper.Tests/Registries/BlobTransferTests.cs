@@ -152,6 +152,25 @@ internal sealed class BlobTransferTests
         }
     }
 
+    /// <summary>What a server says of itself is no matter of digits in its words: a digest may hold 404, too.</summary>
+    [TestCase(404, "", 2)]
+    [TestCase(410, "sha256:404", 1)]
+    public async Task A_mirror_that_only_lacks_something_is_asked_again(int status, string words, int times, CancellationToken ct)
+    {
+        await using var origin = new FakeRegistry();
+        await using var mirror = new FakeRegistry();
+        origin.Special[Path] = _ => Piece(0, Blob.Length, partial: false);
+        mirror.Special[Path] = _ => Answer.Json($$"""{"errors":[{"code":"GONE","message":"{{words}}"}]}""") with { Status = status };
+        var policy = new RegistryPolicy { Mirrors = [new RegistryMirror(origin.Host, $"http://{mirror.Host}")] };
+        using RegistryClient client = TestImage.Clients().Create(new SiteProfile { Name = "test", Registries = policy });
+        for (int i = 0; i < 2; i++)
+        {
+            await using Stream stream = await client.OpenBlobAsync(new ImageReference.InRegistry(origin.Host, "team/image", "1", null), Described, ct);
+        }
+
+        Assert.That(mirror.CountOf(Path), Is.EqualTo(times));
+    }
+
     private static async Task<(byte[] Bytes, long Fetched)> ReadAsync(FakeRegistry registry, CancellationToken ct, params FakeRegistry[] mirrors)
     {
         var policy = new RegistryPolicy
