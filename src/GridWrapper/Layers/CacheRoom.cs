@@ -14,21 +14,25 @@ internal sealed class CacheRoom(CacheDirectory cache, long? maxBytes, TimeProvid
     /// <exception cref="GridWrapperException">That does not help.</exception>
     internal void Make(IReadOnlyCollection<Descriptor> missing, CancellationToken ct)
     {
-        if (missing.Count == 0)
+        if (missing.Count > 0)
         {
-            return;
+            Make(LayerEstimate.Bytes(missing), LayerEstimate.LeastFiles(missing), $"the missing layers need {LayerEstimate.Words(missing)} unpacked", ct);
         }
+    }
 
-        double bytes = LayerEstimate.Bytes(missing);
+    /// <summary>The same for so much.</summary>
+    /// <param name="wanted">For the message where that does not help.</param>
+    internal void Make(double bytes, double files, string wanted, CancellationToken ct)
+    {
         if (maxBytes is { } most)
         {
             _inventory.Sweep((long)Math.Max(0, most - bytes), ct);
         }
 
-        (FileSystemState state, _) = _inventory.Free((long)bytes, (long)LayerEstimate.LeastFiles(missing), ct);
-        if (bytes > state.FreeBytes || LayerEstimate.LeastFiles(missing) > state.FreeInodes)
+        (FileSystemState state, _) = _inventory.Free((long)bytes, (long)files, ct);
+        if (bytes > state.FreeBytes || files > state.FreeInodes)
         {
-            throw CacheFault.NoRoom(cache.Path, $"the missing layers need {LayerEstimate.Words(missing)} unpacked", state, null);
+            throw CacheFault.NoRoom(cache.Path, wanted, state, null);
         }
     }
 

@@ -19,6 +19,8 @@ internal sealed class ImageFileStore(CacheDirectory cache, TimeProvider clock, C
 
     private static readonly Logger Log = LogManager.GetCurrentClassLogger();
 
+    private readonly OwnLayers _own = new(cache, leases);
+
     /// <summary>Bytes that the cache may hold on disk; null for no limit.</summary>
     public long? MaxBytes { get; init; }
 
@@ -33,7 +35,7 @@ internal sealed class ImageFileStore(CacheDirectory cache, TimeProvider clock, C
     /// <exception cref="Diagnostics.GridWrapperException">It cannot be unpacked; nothing half-made is visible to others.</exception>
     internal async Task<StoredLayer> EnsureAsync(ImageFile image, CancellationToken ct)
     {
-        if (FindCached(cache, image.Identity) is { } noted && Find(noted) is { } known)
+        if (FindCached(cache, image.Identity) is { } noted && _own.Find(noted) is { } known)
         {
             return known;
         }
@@ -43,7 +45,7 @@ internal sealed class ImageFileStore(CacheDirectory cache, TimeProvider clock, C
             using SafeFileHandle file = Open(image);
             Digest digest = Hash(file, image, ct);
             using FileLock held = await FileLock.AcquireAsync(cache.Lock("layer-" + digest.Hex), LockPatience, clock, ct);
-            StoredLayer made = Find(digest) ?? Unpack(file, image, digest, ct);
+            StoredLayer made = _own.Find(digest) ?? Unpack(file, image, digest, ct);
             Remember(image, digest);
             return made;
         }
@@ -94,21 +96,6 @@ internal sealed class ImageFileStore(CacheDirectory cache, TimeProvider clock, C
         return Digest.FromHash(hash.GetHashAndReset());
     }
 
-    private StoredLayer? Find(Digest digest)
-    {
-        try
-        {
-            return LayerStore.Has(cache, digest) && leases.TryHold(cache.LayerDirectory(digest))
-                ? new StoredLayer(digest, cache.LayerTree(digest), LayerRecordFile.Read(cache.LayerRecord(digest)), WasCached: true)
-                : null;
-        }
-        catch (InvalidDataException e)
-        {
-            Log.Warn("the image {Digest} in the cache is unpacked anew: {Reason}", digest, e.Message);
-            return null;
-        }
-    }
-
     /// <summary>Called with the lock of the digest held.</summary>
     private StoredLayer Unpack(SafeFileHandle file, ImageFile image, Digest digest, CancellationToken ct)
     {
@@ -120,14 +107,13 @@ internal sealed class ImageFileStore(CacheDirectory cache, TimeProvider clock, C
         try
         {
             LayerIndex index = Extract(squashfs, image, work, ct);
-            LayerRecordFile.Write(work + "/layer.json", index, new Descriptor("application/vnd.squashfs", digest, image.SizeBytes));
-            Publish(work, digest);
+            StoredLayer made = _own.Add(work, digest, index, new Descriptor("application/vnd.squashfs", digest, image.SizeBytes));
             Log.Info("image {Path} unpacked: {Entries} entries, {Bytes} bytes of data", image.Path, index.Entries, index.DataBytes);
-            return new StoredLayer(digest, cache.LayerTree(digest), index, WasCached: false);
+            return made;
         }
         catch
         {
-            TreeRemover.Remove(work);
+            OwnLayers.Discard(work);
             throw;
         }
     }
@@ -146,34 +132,12 @@ internal sealed class ImageFileStore(CacheDirectory cache, TimeProvider clock, C
     private void MakeRoom(Superblock super, CancellationToken ct)
     {
         long needed = (long)NeededBytes(super.BytesUsed, super.Inodes);
-        var inventory = new CacheInventory(cache, clock);
-        if (MaxBytes is { } most)
-        {
-            inventory.Sweep(Math.Max(0, most - needed), ct);
-        }
-
-        (FileSystemState state, _) = inventory.Free(needed, super.Inodes, ct);
-        if (needed > state.FreeBytes || super.Inodes > state.FreeInodes)
-        {
-            throw CacheFault.NoRoom(cache.Path, string.Create(CultureInfo.InvariantCulture, $"the image needs about {needed / 1_000_000} MB and {super.Inodes} files unpacked"), state, null);
-        }
+        string wanted = string.Create(CultureInfo.InvariantCulture, $"the image needs about {needed / 1_000_000} MB and {super.Inodes} files unpacked");
+        new CacheRoom(cache, MaxBytes, clock).Make(needed, super.Inodes, wanted, ct);
     }
 
     /// <summary>What an image takes unpacked, before anybody knows.</summary>
     internal static double NeededBytes(long squashfsBytes, long inodes) => (squashfsBytes * 2.6) + (inodes * 2048.0);
-
-    /// <summary>The lease is taken before the rename: no clean-up comes in between.</summary>
-    private void Publish(string work, Digest digest)
-    {
-        string final = cache.LayerDirectory(digest);
-        if (DirectoryLease.TryShare(work) is { } lease)
-        {
-            leases.Keep(final, lease);
-        }
-
-        TreeRemover.Remove(final);
-        Directory.Move(work, final);
-    }
 
     private static string Note(CacheDirectory cache, string identity) => $"{cache.ImageNotes(identity)}/digest";
 

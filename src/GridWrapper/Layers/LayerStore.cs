@@ -29,6 +29,8 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
     /// <summary>Without a memory for failures: on a full disk it is asked again when room was made.</summary>
     private readonly Lazy<bool> _overlayMarkers = new(() => ProbeMarkers(cache), LazyThreadSafetyMode.PublicationOnly);
 
+    private readonly OwnLayers _own = new(cache, leases);
+
     internal CacheDirectory Cache => cache;
 
     /// <summary>Cheap: whether a complete layer is there.</summary>
@@ -145,7 +147,7 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
     /// <summary>Layers that shared roots hold; null for none.</summary>
     public IReadOnlyDictionary<Digest, SharedLayer>? Shared { get; init; }
 
-    private StoredLayer? Find(Digest diffId) => FindOwn(diffId) ?? (Shared is not null && Shared.TryGetValue(diffId, out SharedLayer? layer) ? FindShared(diffId, layer) : null);
+    private StoredLayer? Find(Digest diffId) => _own.Find(diffId) ?? (Shared is not null && Shared.TryGetValue(diffId, out SharedLayer? layer) ? FindShared(diffId, layer) : null);
 
     /// <summary>Used where it lies. The lease holds against the owner's own clean-up, if that runs under this kernel; else the site's promise must do.</summary>
     private StoredLayer? FindShared(Digest diffId, SharedLayer layer)
@@ -165,19 +167,6 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
         }
     }
 
-    private StoredLayer? FindOwn(Digest diffId)
-    {
-        try
-        {
-            return Has(cache, diffId) && leases?.TryHold(cache.LayerDirectory(diffId)) != false ? new StoredLayer(diffId, cache.LayerTree(diffId), LayerRecordFile.Read(cache.LayerRecord(diffId)), WasCached: true) : null;
-        }
-        catch (InvalidDataException e)
-        {
-            Log.Warn("layer {DiffId} in the cache is made anew: {Reason}", diffId, e.Message);
-            return null;
-        }
-    }
-
     /// <summary>Called with the layer's lock held.</summary>
     private async Task<StoredLayer> ImportAsync(Descriptor blob, Digest diffId, IBlobSource source, CancellationToken ct)
     {
@@ -191,10 +180,9 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
             try
             {
                 LayerIndex index = await UnpackAsync(new Wanted(blob, diffId, work, markers), source, ct);
-                LayerRecordFile.Write(work + "/layer.json", index, blob);
-                Publish(work, diffId);
+                StoredLayer made = _own.Add(work, diffId, index, blob);
                 Log.Info("layer {Blob} unpacked: {Entries} entries, {Bytes} bytes of data", blob.Digest, index.Entries, index.DataBytes);
-                return new StoredLayer(diffId, cache.LayerTree(diffId), index, WasCached: false);
+                return made;
             }
             catch (TransferBrokenException e) when (attempt < TransferTries)
             {
@@ -203,62 +191,14 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
             }
             catch (TransferBrokenException e)
             {
-                Discard(work);
+                OwnLayers.Discard(work);
                 throw LayerFault.Broken(blob.Digest, attempt, e);
             }
             catch
             {
-                Discard(work);
+                OwnLayers.Discard(work);
                 throw;
             }
-        }
-    }
-
-    /// <summary>The lease is taken before the rename: no clean-up comes in between.</summary>
-    private void Publish(string work, Digest diffId)
-    {
-        string final = cache.LayerDirectory(diffId);
-        if (DirectoryLease.TryShare(work) is { } lease)
-        {
-            if (leases is null)
-            {
-                lease.Dispose();
-            }
-            else
-            {
-                leases.Keep(final, lease);
-            }
-        }
-
-        PutAside(final);
-        Directory.Move(work, final);
-    }
-
-    /// <summary>What stands in the place of a layer and is none: damaged, or of another form. Somebody may use it, and a rename takes nothing from him; it is removed when he has gone.</summary>
-    private void PutAside(string directory)
-    {
-        if (Directory.Exists(directory))
-        {
-            string gone = cache.Temporary($"gone-{Guid.NewGuid():N}");
-            Directory.Move(directory, gone);
-            using DirectoryLease? alone = DirectoryLease.TryOwn(gone);
-            if (alone is not null)
-            {
-                TreeRemover.Remove(gone);
-            }
-        }
-    }
-
-    /// <summary>Removes what was half made. That this may fail as well must not hide why it is done; what stays is removed by the next one, or by a clean-up.</summary>
-    private static void Discard(string work)
-    {
-        try
-        {
-            TreeRemover.Remove(work);
-        }
-        catch (IOException e)
-        {
-            Log.Warn("{Work} could not be removed: {Reason}", work, e.Message);
         }
     }
 
