@@ -10,7 +10,23 @@ internal static class Logging
 {
     internal const string FileName = "gridwrap.log";
 
-    private static LogLevel? _stderr;
+    private static Audience _stderr = Audience.Error;
+    private static volatile Audience _lowest = Audience.Error;
+    private static volatile bool _configured;
+
+    /// <summary>Whether a line of this level goes anywhere.</summary>
+    internal static bool Hears(Audience level) => level >= _lowest;
+
+    /// <summary>Without any settings errors go to stderr.</summary>
+    internal static ILogger Open(string room)
+    {
+        if (!_configured)
+        {
+            Apply(null);
+        }
+
+        return LogManager.GetLogger(room);
+    }
 
     /// <summary>--quiet, --log-level, GRIDWRAP_LOG in this order; null for errors only: then the logging library is not even loaded before there is something to say.</summary>
     internal static string? Wanted(string? level, bool quiet)
@@ -25,11 +41,11 @@ internal static class Logging
     {
         _stderr = wanted.ToLowerInvariant() switch
         {
-            "trace" => LogLevel.Trace,
-            "debug" => LogLevel.Debug,
-            "info" => LogLevel.Info,
-            "warn" => LogLevel.Warn,
-            "error" => LogLevel.Error,
+            "trace" => Audience.Trace,
+            "debug" => Audience.Debug,
+            "info" => Audience.Info,
+            "warn" => Audience.Warn,
+            "error" => Audience.Error,
             _ => throw GridWrapperException.BadInput("command-line", $"the command line is wrong: --log-level {wanted}: expected one of trace, debug, info, warn, error"),
         };
         Apply(null);
@@ -42,7 +58,7 @@ internal static class Logging
     {
         LoggingConfiguration configuration = new();
         ConsoleTarget stderr = new("stderr") { StdErr = true, Layout = "gridwrap: ${level:lowercase=true}: ${message}" };
-        configuration.AddRule(_stderr ?? LogLevel.Error, LogLevel.Fatal, stderr);
+        configuration.AddRule(LogLevel.FromOrdinal((int)_stderr), LogLevel.Fatal, stderr);
         if (file is not null)
         {
             JsonLayout line = new()
@@ -58,6 +74,14 @@ internal static class Logging
             configuration.AddRule(LogLevel.Info, LogLevel.Fatal, new FileTarget("file") { FileName = file, Layout = line, KeepFileOpen = false });
         }
 
+        Take(configuration, file is null || _stderr < Audience.Info ? _stderr : Audience.Info);
+    }
+
+    /// <summary>Listens as is wanted, from the given level on.</summary>
+    internal static void Take(LoggingConfiguration configuration, Audience lowest)
+    {
         LogManager.Configuration = configuration;
+        _lowest = lowest;
+        _configured = true;
     }
 }

@@ -75,7 +75,7 @@ internal sealed class DescriptorReader(List<string> faults, StringComparison key
             return null;
         }
 
-        return new Descriptor(mediaType, digest.Value, size.Value)
+        return new Descriptor(mediaType, digest, size.Value)
         {
             Platform = ReadPlatform(entry, place),
             Urls = urls,
@@ -87,7 +87,7 @@ internal sealed class DescriptorReader(List<string> faults, StringComparison key
     private Digest? ReadDigest(JObject entry, string place)
     {
         string? text = GetString(entry, "digest", place);
-        if (Digest.TryParse(text, out Digest digest))
+        if (Digest.TryParse(text, out Digest? digest))
         {
             return digest;
         }

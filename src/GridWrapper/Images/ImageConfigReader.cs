@@ -85,7 +85,7 @@ internal static class ImageConfigReader
         ImmutableArray<Digest>.Builder found = ImmutableArray.CreateBuilder<Digest>(ids.Count);
         for (int i = 0; i < ids.Count; i++)
         {
-            if (ids[i].Type == JTokenType.String && Digest.TryParse((string?)ids[i], out Digest id))
+            if (ids[i].Type == JTokenType.String && Digest.TryParse((string?)ids[i], out Digest? id))
             {
                 found.Add(id);
             }

@@ -113,7 +113,7 @@ internal static class RegistryReferenceParser
 
         string text = name[(at + 1)..];
         name = name[..at];
-        if (Digest.TryParse(text, out Digest found))
+        if (Digest.TryParse(text, out Digest? found))
         {
             digest = found;
             return null;

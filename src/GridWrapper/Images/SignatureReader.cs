@@ -34,7 +34,7 @@ internal static class SignatureReader
 
         string? digest = Text((critical["image"] as JObject)?["docker-manifest-digest"]);
         string? reference = Text((critical["identity"] as JObject)?["docker-reference"]);
-        if (!Digest.TryParse(digest, out Digest signed))
+        if (!Digest.TryParse(digest, out Digest? signed))
         {
             throw new FormatException($"its payload names the digest {Diagnostics.Quoted.Text(digest)}");
         }
@@ -55,7 +55,7 @@ internal static class SignatureReader
         }
 
         IEnumerable<string?> digests = (root["subject"] as JArray ?? []).OfType<JObject>().Select(subject => Text((subject["digest"] as JObject)?["sha256"]));
-        return new SignedClaim([.. digests.Select(hex => Digest.TryParseHex(hex, out Digest digest) ? digest : (Digest?)null).OfType<Digest>()], null);
+        return new SignedClaim([.. digests.Select(hex => Digest.TryParseHex(hex, out Digest? digest) ? digest : null).OfType<Digest>()], null);
     }
 
     /// <summary>The parser gives a name without a tag the tag latest; a signature without one is for every tag.</summary>

@@ -1,6 +1,5 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Probing;
-using NLog;
 
 namespace GridWrapper.Launching;
 
@@ -14,7 +13,7 @@ internal static class ApptainerCommandLine
     /// <summary>Where the runtime shows the host's libraries for GPUs.</summary>
     private const string Libraries = "/.singularity.d/libs";
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(ApptainerCommandLine));
 
     internal static LaunchSpec Create(LaunchRequest request, RuntimeFacts runtime)
     {

@@ -1,6 +1,5 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Linux;
-using NLog;
 
 namespace GridWrapper.Launching;
 
@@ -21,7 +20,7 @@ internal sealed class ApptainerRun : IDisposable
     /// <summary>Timers take 49 days at most; no batch system lets a job run for 40.</summary>
     private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(40);
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(ApptainerRun));
 
     private readonly LaunchSpec _spec;
     private readonly RunControl _control;

@@ -1,5 +1,5 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Linux;
-using NLog;
 
 namespace GridWrapper.Layers;
 
@@ -8,7 +8,7 @@ internal sealed class CacheInventory(CacheDirectory cache, TimeProvider clock)
 {
     private static readonly string[] LockedNames = ["layer-", "flat-", "config-"];
     private static readonly TimeSpan FilePatience = TimeSpan.FromMinutes(1);
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(CacheInventory));
 
     /// <summary>Everything, in the order of last use, longest ago first.</summary>
     internal ImmutableArray<CacheItem> List() =>

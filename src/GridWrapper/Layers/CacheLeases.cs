@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using GridWrapper.Diagnostics;
 using GridWrapper.Linux;
 
 namespace GridWrapper.Layers;
@@ -6,6 +7,8 @@ namespace GridWrapper.Layers;
 /// <summary>What this process uses of the cache. Kept as long as the object, or until the process ends, however it ends: nothing leased is removed by a clean-up.</summary>
 internal sealed class CacheLeases(TimeProvider clock)
 {
+    private static readonly RoomLog Log = new(nameof(CacheLeases));
+
     private readonly ConcurrentDictionary<string, DirectoryLease> _held = new(StringComparer.Ordinal);
 
     /// <summary>Gives everything back before the process ends.</summary>
@@ -49,7 +52,7 @@ internal sealed class CacheLeases(TimeProvider clock)
         }
         catch (LinuxException e)
         {
-            NLog.LogManager.GetCurrentClassLogger().Debug("no lease on {Directory}: {Reason}", directory, e.Message);
+            Log.Debug("no lease on {Directory}: {Reason}", directory, e.Message);
         }
     }
 
@@ -71,7 +74,7 @@ internal sealed class CacheLeases(TimeProvider clock)
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // A cache that cannot be written is still good to read; the order of removal is somebody else's matter.
-            NLog.LogManager.GetCurrentClassLogger().Debug("the time of use of {Directory} was not noted: {Reason}", directory, e.Message);
+            Log.Debug("the time of use of {Directory} was not noted: {Reason}", directory, e.Message);
         }
     }
 }

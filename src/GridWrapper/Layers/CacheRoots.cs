@@ -1,7 +1,7 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Linux;
 using Microsoft.Win32.SafeHandles;
-using NLog;
 
 namespace GridWrapper.Layers;
 
@@ -13,7 +13,7 @@ internal static class CacheRoots
 {
     private const uint WritableByOthers = 0x12;
     private const int WriteAndEnter = 3;
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(CacheRoots));
 
     /// <summary>The root that is written; null where none can be.</summary>
     internal static string? FirstWritable(IEnumerable<string> roots) => roots.FirstOrDefault(IsWritable);

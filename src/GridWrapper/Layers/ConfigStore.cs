@@ -1,6 +1,6 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Linux;
-using NLog;
 
 namespace GridWrapper.Layers;
 
@@ -21,7 +21,7 @@ internal sealed class ConfigStore(CacheDirectory cache, bool mayWrite, TimeProvi
     /// <summary>One that is still wanted after so long is asked for again.</summary>
     private static readonly TimeSpan Kept = TimeSpan.FromDays(60);
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(ConfigStore));
 
     /// <summary>The configuration's bytes, from here or from the registry. They have the digest of <paramref name="config"/>.</summary>
     internal async Task<byte[]> GetAsync(Descriptor config, Func<CancellationToken, Task<byte[]>> fetch, CancellationToken ct)

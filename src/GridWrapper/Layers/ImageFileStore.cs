@@ -1,9 +1,9 @@
 using System.Security.Cryptography;
+using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Linux;
 using GridWrapper.Squashfs;
 using Microsoft.Win32.SafeHandles;
-using NLog;
 
 namespace GridWrapper.Layers;
 
@@ -17,7 +17,7 @@ internal sealed class ImageFileStore(CacheDirectory cache, TimeProvider clock, C
 
     private static readonly TimeSpan LockPatience = TimeSpan.FromMinutes(60);
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(ImageFileStore));
 
     private readonly OwnLayers _own = new(cache, leases);
 
@@ -28,7 +28,7 @@ internal sealed class ImageFileStore(CacheDirectory cache, TimeProvider clock, C
     internal static Digest? FindCached(CacheDirectory cache, string identity)
     {
         string note = Note(cache, identity);
-        return File.Exists(note) && Digest.TryParseHex(File.ReadAllText(note), out Digest digest) && LayerStore.Has(cache, digest) ? digest : null;
+        return File.Exists(note) && Digest.TryParseHex(File.ReadAllText(note), out Digest? digest) && LayerStore.Has(cache, digest) ? digest : null;
     }
 
     /// <summary>The unpacked tree of an image file.</summary>

@@ -1,7 +1,9 @@
+using System.Runtime.InteropServices;
 using GridWrapper.Images;
 using GridWrapper.Linux;
 using Microsoft.Win32.SafeHandles;
 using Newtonsoft.Json;
+using Newtonsoft.Json.Linq;
 
 namespace GridWrapper.Layers;
 
@@ -14,92 +16,84 @@ internal static class LayerRecordFile
     /// <exception cref="InvalidDataException">Not a record of this version.</exception>
     internal static LayerIndex Read(string path)
     {
-        Dto dto = Parse(File.ReadAllText(path)) ?? throw new InvalidDataException($"{path} is empty");
-        if (dto.Version != Version)
+        try
         {
-            throw new InvalidDataException($"{path} has the version {dto.Version}, this program knows {Version}");
+            JObject record = JsonText.ParseObject(File.ReadAllBytes(path), int.MaxValue, DuplicatePropertyNameHandling.Error);
+            int version = (int?)record["version"] ?? 0;
+            return version == Version ? Read(record) : throw new InvalidDataException($"{path} has the version {version}, this program knows {Version}");
         }
-
-        return new LayerIndex
+        catch (Exception e) when (e is ArgumentException or InvalidCastException or FormatException or OverflowException)
         {
-            Whiteouts = [.. dto.Whiteouts.Select(EntryPath.FromLatin1)],
-            Opaques = [.. dto.Opaques.Select(EntryPath.FromLatin1)],
-            Implied = [.. dto.Implied.Select(EntryPath.FromLatin1)],
-            Borrowed = [.. dto.Borrowed.Select(pair => new BorrowedLink(EntryPath.FromLatin1(pair.Key), EntryPath.FromLatin1(pair.Value)))],
-            Entries = dto.Entries,
-            DataBytes = dto.DataBytes,
-            DiskBytes = dto.DiskBytes,
-            OverlayReady = dto.OverlayReady,
-        };
+            throw new InvalidDataException($"{path} is no layer record: {e.Message}", e);
+        }
     }
 
     /// <summary>Writes the record and waits until it is on disk.</summary>
     internal static void Write(string path, LayerIndex index, Descriptor blob)
     {
-        var dto = new Dto
+        JObject record = new()
         {
-            Version = Version,
-            BlobDigest = blob.Digest.ToString(),
-            BlobSizeBytes = blob.SizeBytes,
-            Whiteouts = [.. index.Whiteouts.Select(p => p.Latin1)],
-            Opaques = [.. index.Opaques.Select(p => p.Latin1)],
-            Implied = [.. index.Implied.Select(p => p.Latin1)],
-            Borrowed = index.Borrowed.ToDictionary(link => link.Path.Latin1, link => link.Target.Latin1, StringComparer.Ordinal),
-            Entries = index.Entries,
-            DataBytes = index.DataBytes,
-            DiskBytes = index.DiskBytes,
-            OverlayReady = index.OverlayReady,
+            ["version"] = Version,
+            ["blobDigest"] = blob.Digest.ToString(),
+            ["blobSizeBytes"] = blob.SizeBytes,
+            ["entries"] = index.Entries,
+            ["dataBytes"] = index.DataBytes,
+            ["diskBytes"] = index.DiskBytes,
+            ["overlayReady"] = index.OverlayReady,
+            ["whiteouts"] = Write(index.Whiteouts),
+            ["opaques"] = Write(index.Opaques),
+            ["implied"] = Write(index.Implied),
+            ["borrowed"] = new JObject(index.Borrowed.Select(link => new JProperty(link.Path.Latin1, link.Target.Latin1))),
         };
-        File.WriteAllText(path, JsonConvert.SerializeObject(dto));
+        File.WriteAllText(path, record.ToString(Formatting.None));
         using SafeFileHandle file = File.OpenHandle(path);
         FileMaker.Demand(Libc.Fsync(file) == 0 ? 0 : Errno.Last, "fsync", Encoding.UTF8.GetBytes(path));
     }
 
-    private static Dto? Parse(string text)
+    private static LayerIndex Read(JObject record) => new()
     {
-        try
+        Whiteouts = Paths(record["whiteouts"]),
+        Opaques = Paths(record["opaques"]),
+        Implied = Paths(record["implied"]),
+        Borrowed = Links(record["borrowed"]),
+        Entries = (long?)record["entries"] ?? 0,
+        DataBytes = (long?)record["dataBytes"] ?? 0,
+        DiskBytes = (long?)record["diskBytes"] ?? 0,
+        OverlayReady = (bool?)record["overlayReady"] ?? false,
+    };
+
+    /// <summary>By loops: queries over values are compiled anew at each start, and this runs for every layer of every image.</summary>
+    private static ImmutableArray<EntryPath> Paths(JToken? list)
+    {
+        if (list is not JArray { Count: > 0 } texts)
         {
-            return JsonConvert.DeserializeObject<Dto>(text);
+            return [];
         }
-        catch (JsonException e)
+
+        var paths = new EntryPath[texts.Count];
+        for (int i = 0; i < paths.Length; i++)
         {
-            throw new InvalidDataException("not a layer record: " + e.Message, e);
+            paths[i] = EntryPath.FromLatin1((string?)texts[i] ?? "");
         }
+
+        return ImmutableCollectionsMarshal.AsImmutableArray(paths);
     }
 
-    private sealed class Dto
+    private static ImmutableArray<BorrowedLink> Links(JToken? map)
     {
-        [JsonProperty("version")]
-        public int Version { get; set; }
+        if (map is not JObject { Count: > 0 } targets)
+        {
+            return [];
+        }
 
-        [JsonProperty("blobDigest")]
-        public string BlobDigest { get; set; } = "";
+        ImmutableArray<BorrowedLink>.Builder links = ImmutableArray.CreateBuilder<BorrowedLink>(targets.Count);
+        foreach (JProperty link in targets.Properties())
+        {
+            links.Add(new BorrowedLink(EntryPath.FromLatin1(link.Name), EntryPath.FromLatin1((string?)link.Value ?? "")));
+        }
 
-        [JsonProperty("blobSizeBytes")]
-        public long BlobSizeBytes { get; set; }
-
-        [JsonProperty("entries")]
-        public long Entries { get; set; }
-
-        [JsonProperty("dataBytes")]
-        public long DataBytes { get; set; }
-
-        [JsonProperty("diskBytes")]
-        public long DiskBytes { get; set; }
-
-        [JsonProperty("overlayReady")]
-        public bool OverlayReady { get; set; }
-
-        [JsonProperty("whiteouts")]
-        public List<string> Whiteouts { get; set; } = [];
-
-        [JsonProperty("opaques")]
-        public List<string> Opaques { get; set; } = [];
-
-        [JsonProperty("implied")]
-        public List<string> Implied { get; set; } = [];
-
-        [JsonProperty("borrowed")]
-        public Dictionary<string, string> Borrowed { get; set; } = [];
+        return links.MoveToImmutable();
     }
+
+    private static JArray Write(ImmutableArray<EntryPath> paths) => new(paths.Select(path => path.Latin1));
 }

@@ -3,7 +3,6 @@ using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Linux;
 using Microsoft.Win32.SafeHandles;
-using NLog;
 
 namespace GridWrapper.Layers;
 
@@ -24,7 +23,7 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
 
     /// <summary>Each takes some 8 MB of memory and one connection.</summary>
     private const int MostWorkers = 8;
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(LayerStore));
 
     /// <summary>Without a memory for failures: on a full disk it is asked again when room was made.</summary>
     private readonly Lazy<bool> _overlayMarkers = new(() => ProbeMarkers(cache), LazyThreadSafetyMode.PublicationOnly);
@@ -71,14 +70,15 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
     }
 
     /// <summary>All these layers, several at a time and the largest first, so that no core waits for one that was begun last. The first that fails stops the others.</summary>
-    internal async Task<IReadOnlyDictionary<Digest, StoredLayer>> EnsureAllAsync(IEnumerable<(Descriptor Blob, Digest DiffId)> layers, IBlobSource source, CancellationToken ct)
+    internal async Task<IReadOnlyDictionary<Digest, StoredLayer>> EnsureAllAsync(IEnumerable<ImageLayer> layers, IBlobSource source, CancellationToken ct)
     {
-        (Descriptor Blob, Digest DiffId)[] wanted = [.. layers.DistinctBy(layer => layer.DiffId).OrderByDescending(layer => layer.Blob.SizeBytes)];
+        ImageLayer[] wanted = [.. ImageLayer.Distinct(layers)];
+        Array.Sort(wanted, static (left, right) => right.Blob.SizeBytes.CompareTo(left.Blob.SizeBytes));
         var made = new ConcurrentDictionary<Digest, StoredLayer>();
         if (Hold(wanted, made) is { Length: > 0 })
         {
             using FileLock? turn = await TakeTurnAsync(wanted, ct);
-            (Descriptor Blob, Digest DiffId)[] missing = Hold(wanted, made);
+            ImageLayer[] missing = Hold(wanted, made);
             await BringAsync(missing, made, source, ct);
         }
 
@@ -87,13 +87,13 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
 
     /// <summary>Leases first: what this image has is not what a clean-up may take for it.</summary>
     /// <returns>The layers that are not there.</returns>
-    private (Descriptor Blob, Digest DiffId)[] Hold((Descriptor Blob, Digest DiffId)[] wanted, ConcurrentDictionary<Digest, StoredLayer> made)
+    private ImageLayer[] Hold(ImageLayer[] wanted, ConcurrentDictionary<Digest, StoredLayer> made)
     {
-        foreach ((_, Digest diffId) in wanted)
+        foreach (ImageLayer layer in wanted)
         {
-            if (!made.ContainsKey(diffId) && Find(diffId) is { } cached)
+            if (!made.ContainsKey(layer.DiffId) && Find(layer.DiffId) is { } cached)
             {
-                made[diffId] = cached;
+                made[layer.DiffId] = cached;
             }
         }
 
@@ -104,7 +104,7 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
     /// Of several processes that want the same image one brings it, on all cores, and the others sleep: sixteen that divide the layers among them
     /// take twice the processor time, since each warms up its own code and all of them compete. A matter of speed alone, the layers have locks of their own.
     /// </summary>
-    private async Task<FileLock?> TakeTurnAsync((Descriptor Blob, Digest DiffId)[] wanted, CancellationToken ct)
+    private async Task<FileLock?> TakeTurnAsync(ImageLayer[] wanted, CancellationToken ct)
     {
         Digest image = Digest.Of(Encoding.ASCII.GetBytes(string.Join('\n', wanted.Select(layer => layer.DiffId.ToString()).Order(StringComparer.Ordinal))));
         try
@@ -119,10 +119,10 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
     }
 
     /// <summary>Where the disk runs full all the same, what nobody uses is removed and the rest is tried once more.</summary>
-    private async Task BringAsync((Descriptor Blob, Digest DiffId)[] wanted, ConcurrentDictionary<Digest, StoredLayer> made, IBlobSource source, CancellationToken ct)
+    private async Task BringAsync(ImageLayer[] wanted, ConcurrentDictionary<Digest, StoredLayer> made, IBlobSource source, CancellationToken ct)
     {
         var room = new CacheRoom(cache, MaxBytes, clock);
-        (Descriptor Blob, Digest DiffId)[] missing = wanted;
+        ImageLayer[] missing = wanted;
         room.Make([.. missing.Select(layer => layer.Blob)], ct);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount, LeastWorkers, MostWorkers), CancellationToken = ct };
         for (bool last = false; missing.Length > 0; last = true)

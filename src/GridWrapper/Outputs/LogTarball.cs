@@ -1,6 +1,6 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Jobs;
 using GridWrapper.Linux;
-using NLog;
 
 namespace GridWrapper.Outputs;
 
@@ -16,7 +16,7 @@ internal sealed class LogTarball(Func<Guid> newGuid)
 
     private const long MaximumTotalBytes = 200 * 1024 * 1024;
     private const string LeftOut = "gridwrap-left-out.txt";
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(LogTarball));
 
     /// <summary>Names that the pilot removes from its own tarballs too; any part of a path counts.</summary>
     private static readonly ImmutableArray<string> Redundant =

@@ -2,7 +2,6 @@ using System.Text.RegularExpressions;
 using GridWrapper.Diagnostics;
 using GridWrapper.Jobs;
 using GridWrapper.Linux;
-using NLog;
 
 namespace GridWrapper.Outputs;
 
@@ -14,7 +13,7 @@ namespace GridWrapper.Outputs;
 internal sealed class OutputCollector(Func<Guid> newGuid)
 {
     private const long MaximumReportBytes = 1024 * 1024;
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(OutputCollector));
 
     /// <summary>Checks the map before anything runs.</summary>
     /// <exception cref="GridWrapperException">The job is faulty: exit 64, all faults in one message.</exception>

@@ -72,7 +72,7 @@ internal sealed class CvmfsImageProbe(IProbeChildren children)
             return new Fact<CvmfsImage>.Unknown($"{place.Name}: opening it: {errno}");
         }
 
-        if (!Digest.TryParseHex(reply["found"], out Digest found))
+        if (!Digest.TryParseHex(reply["found"], out Digest? found))
         {
             return NotFound(place.Name, reply);
         }

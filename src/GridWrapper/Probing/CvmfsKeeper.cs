@@ -1,5 +1,5 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Linux;
-using NLog;
 
 namespace GridWrapper.Probing;
 
@@ -10,7 +10,7 @@ namespace GridWrapper.Probing;
 /// </summary>
 internal sealed class CvmfsKeeper : IAsyncDisposable
 {
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(CvmfsKeeper));
 
     private static readonly TimeSpan EndGrace = TimeSpan.FromSeconds(1);
 

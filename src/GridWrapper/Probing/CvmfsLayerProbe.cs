@@ -85,10 +85,10 @@ internal sealed class CvmfsLayerProbe(IProbeChildren children)
         {
             Digest blob = wanted.Layers[i].Digest;
             string key = string.Create(CultureInfo.InvariantCulture, $"layer.{i}.");
-            string? fault = Fault(reply, key, wanted, i, out Digest diffId);
+            string? fault = Fault(reply, key, wanted, i, out Digest? diffId);
             if (fault is null)
             {
-                diffIds.Add(diffId);
+                diffIds.Add(diffId!);
                 found[blob] = new CvmfsLayer(CvmfsPath.RepositoryPart(place.Name), $"{place.Top}/.layers/{blob.Hex[..2]}/{blob.Hex}/layerfs", Entries(reply[key + "counters"], blob));
             }
             else if (fault.Length > 0)
@@ -111,14 +111,14 @@ internal sealed class CvmfsLayerProbe(IProbeChildren children)
     }
 
     private static CvmfsChain? Chain(Place place, ProbeReply reply) =>
-        reply.Number("chain.layers") is { } count and > 0 && Digest.TryParseHex(reply["chain.id"], out Digest id)
+        reply.Number("chain.layers") is { } count and > 0 && Digest.TryParseHex(reply["chain.id"], out Digest? id)
             ? new CvmfsChain((int)count, CvmfsPath.RepositoryPart(place.Name), $"{place.Top}/.chains/{id.Hex[..2]}/{id.Hex}")
             : null;
 
     /// <summary>Null for a layer that is there and complete, empty for one that is not there.</summary>
-    private static string? Fault(ProbeReply reply, string key, Wanted wanted, int index, out Digest diffId)
+    private static string? Fault(ProbeReply reply, string key, Wanted wanted, int index, out Digest? diffId)
     {
-        diffId = default;
+        diffId = null;
         if (!reply.Values.TryGetValue(key + "errno", out string? errno) || errno is "ENOENT")
         {
             return "";
@@ -136,10 +136,12 @@ internal sealed class CvmfsLayerProbe(IProbeChildren children)
 
         Digest blob = wanted.Layers[index].Digest;
         Digest? expected = wanted.Config.DiffIds.IsEmpty ? null : wanted.Config.DiffIds[index];
-        return ReadMetadata(reply[key + "meta"]) is not { } metadata ? "its metadata cannot be read"
-            : metadata.Blob != blob ? "its metadata names another blob"
-            : expected is { } wantedDiff && wantedDiff != metadata.DiffId ? "its metadata names another diffID than the image's configuration"
-            : (diffId = metadata.DiffId) == default ? "" : null;
+        (Digest Blob, Digest DiffId)? metadata = ReadMetadata(reply[key + "meta"]);
+        diffId = metadata?.DiffId;
+        return metadata is null ? "its metadata cannot be read"
+            : metadata.Value.Blob != blob ? "its metadata names another blob"
+            : expected is not null && expected != diffId ? "its metadata names another diffID than the image's configuration"
+            : null;
     }
 
     /// <summary>An array of one object, in the style of containers/storage.</summary>
@@ -148,7 +150,7 @@ internal sealed class CvmfsLayerProbe(IProbeChildren children)
         try
         {
             return JToken.Parse(text) is JArray { Count: > 0 } array && array[0] is JObject layer
-                && Digest.TryParse((string?)layer["compressed-diff-digest"], out Digest blob) && Digest.TryParse((string?)layer["diff-digest"], out Digest diffId)
+                && Digest.TryParse((string?)layer["compressed-diff-digest"], out Digest? blob) && Digest.TryParse((string?)layer["diff-digest"], out Digest? diffId)
                 ? (blob, diffId)
                 : null;
         }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using GridWrapper.Images;
 
 namespace GridWrapper.Probing;
@@ -38,9 +39,9 @@ internal static class CvmfsPath
     internal static string Flat(Digest configDigest) => $".flat/{configDigest.Hex[..2]}/{configDigest.Hex}";
 
     /// <summary>Recognises .flat/XX/&lt;64 lower-case hex digits&gt; whose directory XX agrees with the digits.</summary>
-    internal static bool TryParseFlat(string relative, out Digest configDigest)
+    internal static bool TryParseFlat(string relative, [NotNullWhen(true)] out Digest? configDigest)
     {
-        configDigest = default;
+        configDigest = null;
         string[] parts = relative.Split('/');
         return parts is [".flat", { Length: 2 } prefix, { Length: 64 } hex]
             && hex.StartsWith(prefix, StringComparison.Ordinal)
@@ -58,9 +59,9 @@ internal static class CvmfsPath
     }
 
     /// <summary>Recognises a place of the OSG's layout; the digest is over layers, or of an index.</summary>
-    internal static bool TryParseOsg(string relative, out Digest id)
+    internal static bool TryParseOsg(string relative, [NotNullWhen(true)] out Digest? id)
     {
-        id = default;
+        id = null;
         return relative.Split('/') is [".images", var prefix, { Length: 62 } rest]
             && (prefix.StartsWith("sha256:", StringComparison.Ordinal) ? prefix["sha256:".Length..] : prefix) is { Length: 2 } first
             && Digest.TryParseHex(first + rest, out id);

@@ -1,5 +1,5 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Linux;
-using NLog;
 
 namespace GridWrapper.Probing;
 
@@ -13,7 +13,7 @@ internal sealed class HostProbe(HostProbeContext context)
     /// <summary>A name service that is away must not hold a job up; then there are no ranges.</summary>
     private static readonly TimeSpan NameServiceDeadline = TimeSpan.FromSeconds(3);
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(HostProbe));
 
     internal async Task<HostFacts> ProbeAsync(ProbeRequest request, CancellationToken ct)
     {

@@ -1,5 +1,5 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Linux;
-using NLog;
 
 namespace GridWrapper.Probing;
 
@@ -9,7 +9,7 @@ namespace GridWrapper.Probing;
 /// </summary>
 internal sealed class ProbeProcesses(ProbeProgram program, TimeProvider time) : IProbeChildren
 {
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(ProbeProcesses));
 
     private static readonly TimeSpan TermGrace = TimeSpan.FromSeconds(1);
 

@@ -1,6 +1,6 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Linux;
 using GridWrapper.Sites;
-using NLog;
 
 namespace GridWrapper.Probing;
 
@@ -13,7 +13,7 @@ internal sealed class RuntimeProbe(IProbeChildren children, IReadOnlyDictionary<
     /// <summary>Stands in the version that this program tells by Apptainer's name: a copy of it is no runtime either.</summary>
     internal const string FaceMark = "gridwrap";
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(RuntimeProbe));
 
     private static readonly string[] Names = ["apptainer", "singularity"];
 

@@ -67,7 +67,7 @@ internal static class DockerArchiveReader
     private static Descriptor Describe(IImageFiles files, string name, Digest diffId, CancellationToken ct)
     {
         long size = files.SizeOf(name) ?? throw LocalFault.Bad(files.Description, $"its layer '{Diagnostics.Quoted.Clean(name)}' is not in it");
-        if (Digest.TryParseHex(name[(name.LastIndexOf('/') + 1)..], out Digest named))
+        if (Digest.TryParseHex(name[(name.LastIndexOf('/') + 1)..], out Digest? named))
         {
             return new Descriptor(MediaTypes.DockerLayer, named, size);
         }

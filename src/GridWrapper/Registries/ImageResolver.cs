@@ -3,7 +3,6 @@ using GridWrapper.Images;
 using GridWrapper.Layers;
 using GridWrapper.Probing;
 using GridWrapper.Sites;
-using NLog;
 
 namespace GridWrapper.Registries;
 
@@ -15,7 +14,7 @@ internal sealed class ImageResolver(RegistryClientFactory clients, ConfigStore? 
     /// <summary>Indexes that list indexes are legal, but nobody nests them deeper.</summary>
     private const int MaxIndexDepth = 3;
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(ImageResolver));
 
     internal async Task<ResolvedImage> ResolveAsync(ImageReference.InRegistry image, SiteProfile site, NodeFacts node, CancellationToken ct)
     {

@@ -1,5 +1,5 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Layers;
-using NLog;
 
 namespace GridWrapper.Registries;
 
@@ -13,7 +13,7 @@ internal sealed class RangedBody : ForwardStream
     /// <summary>Breaks of one piece with nothing in between.</summary>
     private const int MostFutile = 4;
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(RangedBody));
     private readonly CancellationTokenSource _end = new();
     private readonly Queue<Task<Piece?>> _ahead = [];
     private readonly Stack<byte[]> _buffers = [];

@@ -4,7 +4,6 @@ using System.Net.Http;
 using System.Net.Http.Headers;
 using GridWrapper.Diagnostics;
 using GridWrapper.Images;
-using NLog;
 using Newtonsoft.Json.Linq;
 
 namespace GridWrapper.Registries;
@@ -13,7 +12,7 @@ namespace GridWrapper.Registries;
 internal sealed class RegistryAuthenticator(CredentialStore store, HttpExchange exchange)
 {
     private const int MaxTokenBytes = 1024 * 1024;
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(RegistryAuthenticator));
     private readonly ConcurrentDictionary<(string Host, string Repository), AuthenticationHeaderValue> _headers = [];
 
     internal AuthenticationHeaderValue? Known(RegistryRequest request) => _headers.GetValueOrDefault((request.Endpoint.Host, request.Repository));

@@ -146,7 +146,7 @@ internal sealed class RegistryClient(HttpExchange exchange, RegistryTransport tr
             throw RegistryFault.WrongBytes(request, $"the {bytes.Length} bytes that came have the digest {digest}, not the requested one");
         }
 
-        return Digest.TryParse(stated, out Digest header) && header != digest
+        return Digest.TryParse(stated, out Digest? header) && header != digest
             ? throw RegistryFault.WrongBytes(request, $"it states the digest {header}, but the {bytes.Length} bytes that came have {digest}")
             : new ServedManifest(bytes, type);
     }

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using GridWrapper.Diagnostics;
 using GridWrapper.Sites;
-using NLog;
 
 namespace GridWrapper.Registries;
 
@@ -11,7 +10,7 @@ namespace GridWrapper.Registries;
 /// </summary>
 internal sealed class RegistryPlaces(RegistryPolicy policy)
 {
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(RegistryPlaces));
     private readonly ConcurrentDictionary<Uri, bool> _failed = [];
 
     internal RegistryPolicy Policy => policy;

@@ -16,28 +16,14 @@ internal sealed class RegistryTransport
     private const int Retries = 4;
     private readonly HttpExchange _exchange;
     private readonly RegistryAuthenticator _authenticator;
-    private readonly ResiliencePipeline _retries;
+    private readonly Lazy<ResiliencePipeline> _retries;
 
     internal RegistryTransport(HttpExchange exchange, RegistryAuthenticator authenticator, RetrySettings settings)
     {
         Settings = settings;
         _exchange = exchange;
         _authenticator = authenticator;
-        _retries = new ResiliencePipelineBuilder { TimeProvider = settings.Clock }
-            .AddRetry(new RetryStrategyOptions
-            {
-                ShouldHandle = new PredicateBuilder().Handle<TransientRegistryException>(),
-                MaxRetryAttempts = Retries,
-                BackoffType = DelayBackoffType.Exponential,
-                UseJitter = true,
-                Delay = settings.FirstDelay,
-                MaxDelay = TimeSpan.FromSeconds(30),
-                Randomizer = settings.Randomizer,
-                DelayGenerator = arguments => ValueTask.FromResult((arguments.Outcome.Exception as TransientRegistryException)?.RetryAfter is { } asked
-                    ? asked + (settings.FirstDelay * settings.Randomizer())
-                    : (TimeSpan?)null),
-            })
-            .Build();
+        _retries = new Lazy<ResiliencePipeline>(() => Build(settings));
     }
 
     internal RetrySettings Settings { get; }
@@ -48,20 +34,36 @@ internal sealed class RegistryTransport
     {
         try
         {
-            return await _retries.ExecuteAsync(
-                async token =>
-                {
-                    HttpResponseMessage response = await AuthorisedAsync(request, token);
-                    try
-                    {
-                        return await use(response, token);
-                    }
-                    catch
-                    {
-                        response.Dispose();
-                        throw;
-                    }
-                },
+            return await OnceAsync(request, use, ct);
+        }
+        catch (TransientRegistryException e)
+        {
+            return await AgainAsync(request, use, e, ct);
+        }
+    }
+
+    private async Task<T> OnceAsync<T>(RegistryRequest request, Func<HttpResponseMessage, CancellationToken, Task<T>> use, CancellationToken ct)
+    {
+        HttpResponseMessage response = await AuthorisedAsync(request, ct);
+        try
+        {
+            return await use(response, ct);
+        }
+        catch
+        {
+            response.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The retries get the first failure as the outcome of their first try: where nothing fails their library is not even loaded.</summary>
+    private async Task<T> AgainAsync<T>(RegistryRequest request, Func<HttpResponseMessage, CancellationToken, Task<T>> use, TransientRegistryException first, CancellationToken ct)
+    {
+        TransientRegistryException? pending = first;
+        try
+        {
+            return await _retries.Value.ExecuteAsync(
+                async token => Interlocked.Exchange(ref pending, null) is { } failure ? throw failure : await OnceAsync(request, use, token),
                 ct);
         }
         catch (TransientRegistryException e)
@@ -69,6 +71,22 @@ internal sealed class RegistryTransport
             throw RegistryFault.Unavailable(request, e);
         }
     }
+
+    private static ResiliencePipeline Build(RetrySettings settings) => new ResiliencePipelineBuilder { TimeProvider = settings.Clock }
+        .AddRetry(new RetryStrategyOptions
+        {
+            ShouldHandle = new PredicateBuilder().Handle<TransientRegistryException>(),
+            MaxRetryAttempts = Retries,
+            BackoffType = DelayBackoffType.Exponential,
+            UseJitter = true,
+            Delay = settings.FirstDelay,
+            MaxDelay = TimeSpan.FromSeconds(30),
+            Randomizer = settings.Randomizer,
+            DelayGenerator = arguments => ValueTask.FromResult((arguments.Outcome.Exception as TransientRegistryException)?.RetryAfter is { } asked
+                ? asked + (settings.FirstDelay * settings.Randomizer())
+                : (TimeSpan?)null),
+        })
+        .Build();
 
     private async Task<HttpResponseMessage> AuthorisedAsync(RegistryRequest request, CancellationToken ct)
     {

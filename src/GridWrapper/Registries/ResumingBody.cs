@@ -1,5 +1,5 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Layers;
-using NLog;
 
 namespace GridWrapper.Registries;
 
@@ -15,7 +15,7 @@ internal sealed class ResumingBody : ForwardStream
     /// <summary>A server that breaks off before it sent this much gets nowhere.</summary>
     private const long Progress = 16 * 1024;
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(ResumingBody));
     private readonly ResumePlan _plan;
     private Stream _body;
     private long _position;

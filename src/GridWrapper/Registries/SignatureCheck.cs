@@ -2,7 +2,6 @@ using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Probing;
 using GridWrapper.Sites;
-using NLog;
 
 namespace GridWrapper.Registries;
 
@@ -12,7 +11,7 @@ namespace GridWrapper.Registries;
 /// </summary>
 internal sealed class SignatureCheck(RegistryClient client, SiteProfile site)
 {
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(SignatureCheck));
 
     /// <param name="digests">Of the image: the indexes that it was found through, outermost first, then its manifest.</param>
     /// <returns>Null where the profile demands nothing.</returns>

@@ -1,7 +1,6 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Launching;
 using GridWrapper.Linux;
-using NLog;
 
 namespace GridWrapper.Reporting;
 
@@ -11,7 +10,7 @@ namespace GridWrapper.Reporting;
 /// </summary>
 internal sealed class Heartbeat : IAsyncDisposable
 {
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(Heartbeat));
 
     private readonly IWorkloadManager _manager;
     private readonly HeartbeatOptions _options;

@@ -2,8 +2,6 @@ using System.Collections.Concurrent;
 using GridWrapper.Diagnostics;
 using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
-using NLog;
-using Polly;
 
 namespace GridWrapper.Reporting;
 
@@ -16,7 +14,7 @@ internal sealed partial class PandaClient : IWorkloadManager, IDisposable
     /// <summary>Tries for what is asked again anyway: heartbeats, states on the way, job requests.</summary>
     private const int ShortTries = 2;
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(PandaClient));
 
     private readonly PandaOptions _options;
     private readonly PandaTransport _transport;
@@ -65,7 +63,7 @@ internal sealed partial class PandaClient : IWorkloadManager, IDisposable
         return await UpdateAsync(update, update.IsFinal ? _retries.For(_options.FinalUpdatePatience) : _retries.Times(ShortTries), ct);
     }
 
-    private async Task<UpdateAnswer> UpdateAsync(JobUpdate update, ResiliencePipeline<ServerOutcome> retry, CancellationToken ct)
+    private async Task<UpdateAnswer> UpdateAsync(JobUpdate update, RetryRules.Rule retry, CancellationToken ct)
     {
         IReadOnlyList<WireField> fields = UpdateFields.Of(update);
         ServerOutcome outcome = await retry.ExecuteAsync(async token => await AskAsync(PandaMethod.UpdateJob, fields, token), ct);

@@ -3,7 +3,6 @@ using System.Net.Http;
 using System.Net.Security;
 using System.Security.Authentication;
 using GridWrapper.Diagnostics;
-using NLog;
 using RestSharp;
 
 namespace GridWrapper.Reporting;
@@ -19,7 +18,7 @@ internal sealed class PandaTransport(PandaOptions options) : IDisposable
     /// <summary>Larger than any job; an answer beyond it is cut off as a transport error.</summary>
     private const int AnswerLimit = 64 << 20;
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(PandaTransport));
 
     private readonly SemaphoreSlim _building = new(1, 1);
     private RestClient? _client;

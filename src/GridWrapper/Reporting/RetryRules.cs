@@ -10,13 +10,13 @@ internal sealed class RetryRules(TimeProvider time, Random random)
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(120);
 
     /// <summary>A fixed number of tries, for what may be lost.</summary>
-    internal ResiliencePipeline<ServerOutcome> Times(int tries) => Build(tries - 1, static () => true);
+    internal Rule Times(int tries) => new(this, tries - 1, static () => true);
 
     /// <summary>For what must arrive: until the patience is used up.</summary>
-    internal ResiliencePipeline<ServerOutcome> For(TimeSpan patience)
+    internal Rule For(TimeSpan patience)
     {
         long start = time.GetTimestamp();
-        return Build(int.MaxValue, () => time.GetElapsedTime(start) < patience);
+        return new Rule(this, int.MaxValue, () => time.GetElapsedTime(start) < patience);
     }
 
     private ResiliencePipeline<ServerOutcome> Build(int retries, Func<bool> patient)
@@ -32,5 +32,21 @@ internal sealed class RetryRules(TimeProvider time, Random random)
             MaxDelay = LongestDelay,
             Randomizer = random.NextDouble,
         }).Build();
+    }
+
+    /// <summary>Tries a call. The retries get the first outcome as that of their first try: where nothing fails their library is not even loaded.</summary>
+    internal sealed class Rule(RetryRules rules, int retries, Func<bool> patient)
+    {
+        internal async Task<ServerOutcome> ExecuteAsync(Func<CancellationToken, Task<ServerOutcome>> attempt, CancellationToken ct)
+        {
+            ServerOutcome first = await attempt(ct);
+            return first is ServerOutcome.Again && retries > 0 && patient() ? await AgainAsync(attempt, first, ct) : first;
+        }
+
+        private async Task<ServerOutcome> AgainAsync(Func<CancellationToken, Task<ServerOutcome>> attempt, ServerOutcome first, CancellationToken ct)
+        {
+            ServerOutcome? pending = first;
+            return await rules.Build(retries, patient).ExecuteAsync(async token => Interlocked.Exchange(ref pending, null) ?? await attempt(token), ct);
+        }
     }
 }

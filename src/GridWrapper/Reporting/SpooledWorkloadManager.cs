@@ -1,12 +1,11 @@
 using GridWrapper.Diagnostics;
-using NLog;
 
 namespace GridWrapper.Reporting;
 
 /// <summary>A workload manager whose final updates survive its absence: each is in the spool until the server has it.</summary>
 internal sealed class SpooledWorkloadManager(IWorkloadManager inner, UpdateSpool spool) : IWorkloadManager
 {
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(SpooledWorkloadManager));
 
     /// <inheritdoc/>
     public Task<string?> AcquireJobAsync(AcquireRequest request, CancellationToken ct) => inner.AcquireJobAsync(request, ct);

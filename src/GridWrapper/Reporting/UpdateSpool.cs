@@ -1,6 +1,6 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Linux;
 using Newtonsoft.Json;
-using NLog;
 
 namespace GridWrapper.Reporting;
 
@@ -22,7 +22,7 @@ internal sealed class UpdateSpool
     private const UnixFileMode PrivateDirectory = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode PrivateFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(UpdateSpool));
 
     private readonly string _directory;
     private readonly string _server;

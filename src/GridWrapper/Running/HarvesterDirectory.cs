@@ -3,7 +3,6 @@ using GridWrapper.Jobs;
 using GridWrapper.Outputs;
 using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
-using NLog;
 
 namespace GridWrapper.Running;
 
@@ -14,7 +13,7 @@ namespace GridWrapper.Running;
 internal sealed class HarvesterDirectory(string path)
 {
     private static readonly ImmutableArray<string> JobFiles = ["pandaJobData.out", "HPCJobs.json"];
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(HarvesterDirectory));
 
     internal string Path => path;
 

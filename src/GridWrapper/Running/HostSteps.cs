@@ -6,7 +6,6 @@ using GridWrapper.Linux;
 using Microsoft.Win32.SafeHandles;
 using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
-using NLog;
 
 namespace GridWrapper.Running;
 
@@ -19,7 +18,7 @@ namespace GridWrapper.Running;
 internal sealed class HostSteps(RunSettings settings, SandboxFetcher fetcher) : IDisposable
 {
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(8);
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(HostSteps));
 
     private readonly List<string> _fetched = [];
 

@@ -3,7 +3,6 @@ using GridWrapper.Launching;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
 using GridWrapper.Strategies;
-using NLog;
 
 namespace GridWrapper.Running;
 
@@ -15,7 +14,7 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
 {
     private static TimeSpan KeeperDeadline => TimeSpan.FromSeconds(10);
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(ImageRunner));
 
     /// <param name="prepared">The plan and what it was made from.</param>
     /// <param name="compose">Completes the launch once the root filesystem is known (or predicted).</param>

@@ -2,7 +2,6 @@ using GridWrapper.Diagnostics;
 using GridWrapper.Launching;
 using GridWrapper.Probing;
 using GridWrapper.Reporting;
-using NLog;
 
 namespace GridWrapper.Running;
 
@@ -11,7 +10,7 @@ internal sealed class JobFiles(RunSettings settings)
 {
     internal const string ResultName = "gridwrap-result.json";
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(JobFiles));
 
     /// <summary>Exit codes that the pilot takes for something else (lsetup time-out, remote open time-out, unknown transform failure, 255 as 0).</summary>
     private static readonly ImmutableArray<int> Misread = [2, 3, 251, 255];

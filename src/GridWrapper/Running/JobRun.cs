@@ -2,14 +2,13 @@ using GridWrapper.Diagnostics;
 using GridWrapper.Jobs;
 using GridWrapper.Layers;
 using GridWrapper.Reporting;
-using NLog;
 
 namespace GridWrapper.Running;
 
 /// <summary>From wherever a job comes to its outcome, with the workload manager told where one is configured.</summary>
 internal sealed class JobRun(RunSettings settings, TimeProvider time)
 {
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(JobRun));
 
     /// <summary>Exactly one of the three is given.</summary>
     /// <param name="Words">Job parameters.</param>

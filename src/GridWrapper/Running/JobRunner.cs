@@ -7,7 +7,6 @@ using GridWrapper.Reporting;
 using GridWrapper.Staging;
 using GridWrapper.Watching;
 using Microsoft.Win32.SafeHandles;
-using NLog;
 
 namespace GridWrapper.Running;
 
@@ -24,7 +23,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
     /// <summary>Batch systems kill soon after TERM, and the pilot after ten seconds: what cannot be delivered by then is in the spool.</summary>
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(5);
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(JobRunner));
 
     private readonly DateTimeOffset _began = parts.Time.GetUtcNow();
 

@@ -1,6 +1,5 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Jobs;
-using NLog;
 
 namespace GridWrapper.Running;
 
@@ -17,7 +16,7 @@ internal sealed class MiniPilot(RunSettings settings, PilotLimits limits, TimePr
     /// <summary>Failures in a row, of a registry or a server, after which another job would only be the next.</summary>
     private const int FailuresInARow = 2;
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(MiniPilot));
 
     private readonly long _began = time.GetTimestamp();
     private readonly List<JobOutcome> _outcomes = [];

@@ -1,5 +1,4 @@
 using GridWrapper.Diagnostics;
-using NLog;
 
 namespace GridWrapper.Running;
 
@@ -12,7 +11,7 @@ internal sealed class MonitorFiles(string directory)
     internal const string SeriesName = "memory_monitor_output.txt";
     internal const string SummaryName = "memory_monitor_summary.json";
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(MonitorFiles));
 
     /// <summary>For payloads that outlived the first interval; what a shorter one used stands in the result document.</summary>
     internal void Write(ImageOutcome? outcome, double intervalSeconds)

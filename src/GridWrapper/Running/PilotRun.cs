@@ -2,7 +2,6 @@ using GridWrapper.Diagnostics;
 using GridWrapper.Layers;
 using GridWrapper.Probing;
 using GridWrapper.Reporting;
-using NLog;
 
 namespace GridWrapper.Running;
 
@@ -10,7 +9,7 @@ namespace GridWrapper.Running;
 internal sealed class PilotRun(RunSettings settings, PilotLimits limits, TimeProvider time)
 {
     private static readonly TimeSpan TellingLimit = TimeSpan.FromSeconds(30);
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(PilotRun));
 
     private readonly NodeFacts _node = NodeProbe.Probe("/", settings.Environment);
 

@@ -2,7 +2,6 @@ using GridWrapper.Diagnostics;
 using GridWrapper.Jobs;
 using GridWrapper.Probing;
 using GridWrapper.Reporting;
-using NLog;
 
 namespace GridWrapper.Running;
 
@@ -12,7 +11,7 @@ namespace GridWrapper.Running;
 /// <param name="harvester">Null without Harvester.</param>
 internal sealed class PilotSource(RunSettings settings, IWorkloadManager? manager, HarvesterDirectory? harvester)
 {
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(PilotSource));
 
     private readonly Queue<JobReadResult> _handedDown = [];
 

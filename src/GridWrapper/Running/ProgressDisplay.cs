@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using GridWrapper.Planning;
 using GridWrapper.Registries;
 
@@ -16,17 +17,19 @@ internal sealed class ProgressDisplay(PullProgress progress, TextWriter output, 
 
     /// <summary>Runs the work and shows its progress meanwhile.</summary>
     /// <param name="totalBytes">What will be fetched, as planned.</param>
+    [SuppressMessage("Reliability", "CA2025", Justification = "Disposing of the timer is what ends the task, which is then awaited")]
     internal async Task<T> ShowAsync<T>(long totalBytes, Func<Task<T>> work, CancellationToken ct)
     {
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        Task show = LoopAsync(totalBytes, ended.Token);
+        // Disposed of, not cancelled: a cancelled timer makes an exception with the lines of its stack, which costs more than a short pull.
+        var timer = new PeriodicTimer(Terminal ? OnTerminal : Elsewhere, clock);
+        Task show = LoopAsync(totalBytes, timer);
         try
         {
             return await work();
         }
         finally
         {
-            await ended.CancelAsync();
+            timer.Dispose();
             await show;
             Erase();
         }
@@ -50,24 +53,15 @@ internal sealed class ProgressDisplay(PullProgress progress, TextWriter output, 
         return string.Create(CultureInfo.InvariantCulture, $"  {blob.Descriptor.Digest.Hex[..12]} [{new string('#', full)}{new string('.', BarWidth - full)}] {blob.Bytes * 100 / size,3} % of {PlanText.Size(size)}");
     }
 
-    private async Task LoopAsync(long totalBytes, CancellationToken ct)
+    private async Task LoopAsync(long totalBytes, PeriodicTimer timer)
     {
         long began = clock.GetTimestamp();
-        using var timer = new PeriodicTimer(Terminal ? OnTerminal : Elsewhere, clock);
-        try
+        while (await timer.WaitForNextTickAsync(CancellationToken.None))
         {
-            while (await timer.WaitForNextTickAsync(ct))
-            {
-                ImmutableArray<string> lines = Lines(progress.Blobs, totalBytes, clock.GetElapsedTime(began));
-                Erase();
-                await output.WriteLineAsync((Terminal ? string.Join('\n', lines) : $"gridwrap: {lines[0]}").AsMemory(), CancellationToken.None);
-                _drawn = Terminal ? lines.Length : 0;
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The work has ended.
-            return;
+            ImmutableArray<string> lines = Lines(progress.Blobs, totalBytes, clock.GetElapsedTime(began));
+            Erase();
+            await output.WriteLineAsync((Terminal ? string.Join('\n', lines) : $"gridwrap: {lines[0]}").AsMemory(), CancellationToken.None);
+            _drawn = Terminal ? lines.Length : 0;
         }
     }
 

@@ -4,14 +4,13 @@ using GridWrapper.Launching;
 using GridWrapper.Probing;
 using GridWrapper.Reporting;
 using GridWrapper.Sites;
-using NLog;
 
 namespace GridWrapper.Running;
 
 /// <summary>One job's line to the workload manager: starting, heartbeats, the final state. What it cannot deliver goes to the spool and never fails the job.</summary>
 internal sealed class ReportLink : IAsyncDisposable
 {
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(ReportLink));
 
     /// <summary>A payload of a moment ends while "running" is on its way: the server gets that long to hear of it before the final state.</summary>
     private static readonly TimeSpan FirstBeatPatience = TimeSpan.FromSeconds(3);

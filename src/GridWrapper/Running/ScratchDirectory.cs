@@ -2,7 +2,6 @@ using GridWrapper.Diagnostics;
 using GridWrapper.Layers;
 using GridWrapper.Linux;
 using Microsoft.Win32.SafeHandles;
-using NLog;
 
 namespace GridWrapper.Running;
 
@@ -17,7 +16,7 @@ internal sealed class ScratchDirectory : IDisposable
     private const int MostNames = 1000;
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(ScratchDirectory));
 
     private readonly FileLock _held;
 

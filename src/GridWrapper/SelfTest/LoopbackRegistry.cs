@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Net;
 using GridWrapper.Diagnostics;
 using GridWrapper.Images;
-using NLog;
 
 namespace GridWrapper.SelfTest;
 
@@ -12,7 +11,7 @@ namespace GridWrapper.SelfTest;
 /// </summary>
 internal sealed class LoopbackRegistry : IDisposable
 {
-    private static readonly Logger s_log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(LoopbackRegistry));
 
     private readonly HttpListener _listener;
     private readonly RegistryGate _gate;
@@ -107,7 +106,7 @@ internal sealed class LoopbackRegistry : IDisposable
             }
             catch (Exception ended) when (ended is HttpListenerException or InvalidOperationException)
             {
-                s_log.Debug("loopback registry {Address} ended: {Reason}", Address, ended.Message);
+                Log.Debug("loopback registry {Address} ended: {Reason}", Address, ended.Message);
                 return;
             }
         }
@@ -126,7 +125,7 @@ internal sealed class LoopbackRegistry : IDisposable
         catch (Exception gone) when (gone is HttpListenerException or IOException or InvalidOperationException or OperationCanceledException)
         {
             // ObjectDisposedException is an InvalidOperationException.
-            s_log.Debug("loopback registry: the client of {Path} went away: {Reason}", request.Url!.AbsolutePath, gone.Message);
+            Log.Debug("loopback registry: the client of {Path} went away: {Reason}", request.Url!.AbsolutePath, gone.Message);
             context.Response.Abort();
         }
     }

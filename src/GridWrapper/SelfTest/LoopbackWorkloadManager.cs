@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.Net;
+using GridWrapper.Diagnostics;
 using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
-using NLog;
 
 namespace GridWrapper.SelfTest;
 
@@ -12,7 +12,7 @@ namespace GridWrapper.SelfTest;
 /// </summary>
 internal sealed class LoopbackWorkloadManager : IAsyncDisposable
 {
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(LoopbackWorkloadManager));
 
     private readonly HttpListener _listener;
     private readonly PilotApi _v1;

@@ -3,7 +3,6 @@ using GridWrapper.Jobs;
 using GridWrapper.Linux;
 using GridWrapper.Outputs;
 using GridWrapper.Sites;
-using NLog;
 
 namespace GridWrapper.Staging;
 
@@ -16,7 +15,7 @@ namespace GridWrapper.Staging;
 internal sealed class InputStaging(Storages storages, ImmutableArray<StorageAddress> sources)
 {
     private const string Step = "stage-in";
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(InputStaging));
 
     /// <summary>The inputs that a job needs in its directory: those that its parameters name and that are nowhere on the node, and those that only its document names.</summary>
     internal static ImmutableArray<WantedInput> Of(JobRequest job, ImmutableArray<string> missing)

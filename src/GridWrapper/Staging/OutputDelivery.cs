@@ -2,7 +2,6 @@ using GridWrapper.Diagnostics;
 using GridWrapper.Jobs;
 using GridWrapper.Outputs;
 using GridWrapper.Sites;
-using NLog;
 
 namespace GridWrapper.Staging;
 
@@ -18,7 +17,7 @@ internal sealed class OutputDelivery(Storages storages, ImmutableArray<StorageAd
     /// <summary>The step that failures of delivery are told with.</summary>
     internal const string Step = "stage-out";
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(OutputDelivery));
 
     /// <summary>Addresses that failed for a reason that concerns the next file too: they are asked last.</summary>
     private readonly HashSet<StorageAddress> _doubtful = [];

@@ -1,12 +1,12 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Sites;
-using NLog;
 
 namespace GridWrapper.Staging;
 
 /// <summary>How often and after which pauses a transfer is tried at one address: pauses double, up to a minute, with jitter.</summary>
 internal sealed class StorageRetries(StoragePolicy policy, TimeProvider time, Random random)
 {
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(StorageRetries));
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
     /// <exception cref="StorageException">The last failure.</exception>

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http;
+using GridWrapper.Diagnostics;
 using GridWrapper.Outputs;
-using NLog;
 
 namespace GridWrapper.Staging;
 
@@ -11,7 +11,7 @@ namespace GridWrapper.Staging;
 /// </summary>
 internal sealed class WebStorage(WebTransport transport, StorageRetries retries, StorageContext context) : IStorage
 {
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(WebStorage));
 
     /// <summary>After a failure, also of the caller's patience, what was half written is removed within this time.</summary>
     private static readonly TimeSpan CleanUp = TimeSpan.FromSeconds(10);

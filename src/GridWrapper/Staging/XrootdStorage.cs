@@ -1,5 +1,5 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Outputs;
-using NLog;
 
 namespace GridWrapper.Staging;
 
@@ -10,7 +10,7 @@ namespace GridWrapper.Staging;
 internal sealed class XrootdStorage(StorageContext context) : IStorage
 {
     private const int CommandNotFound = 127;
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(XrootdStorage));
     private static readonly TimeSpan CleanUp = TimeSpan.FromSeconds(15);
 
     /// <summary>Places that this run began to write to.</summary>

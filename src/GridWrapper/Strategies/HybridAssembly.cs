@@ -1,15 +1,15 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Layers;
 using GridWrapper.Probing;
 using GridWrapper.Sites;
-using NLog;
 
 namespace GridWrapper.Strategies;
 
 /// <summary>Puts a root filesystem together from layers of CVMFS, of the node's cache and of the registry.</summary>
 internal sealed class HybridAssembly(HybridAssembly.Context context)
 {
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(HybridAssembly));
 
     private readonly LayerShims _shims = new(context.Cache, context.Leases);
     private readonly HybridStack _stack = new(context.Cache);
@@ -127,7 +127,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
         IReadOnlyDictionary<Digest, StoredLayer> layers = await EnsureAllAsync(facts, [.. parts.OfType<HybridPart.Stored>()], ct);
         if (_folded > 0)
         {
-            StoredLayer[] lowest = [.. parts.Take(_folded).OfType<HybridPart.Stored>().Reverse().Select(p => layers[p.DiffId])];
+            StoredLayer[] lowest = [.. parts.Take(_folded).OfType<HybridPart.Stored>().Reverse().Select(p => layers[p.DiffId!])];
             pieces.Add(HybridStack.Of(await LayerFold.MakeAsync([.. lowest], new Flattener(context.Cache, context.Clock), context.Leases, ct)));
         }
 
@@ -136,7 +136,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
             switch (part)
             {
                 case HybridPart.Stored stored:
-                    pieces.Add(HybridStack.Of(layers[stored.DiffId]));
+                    pieces.Add(HybridStack.Of(layers[stored.DiffId!]));
                     break;
                 case HybridPart.InCvmfs layer:
                     pieces.Add(_stack.Of(layer, walks.Indexes[layer.Blob.Digest]));
@@ -154,13 +154,13 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
     /// <summary>The layers that CVMFS does not have, several at a time.</summary>
     private async Task<IReadOnlyDictionary<Digest, StoredLayer>> EnsureAllAsync(CvmfsLayers facts, ImmutableArray<HybridPart.Stored> parts, CancellationToken ct)
     {
-        if (parts.Any(part => part.DiffId == default || (context.Blobs is null && !part.Cached)))
+        if (parts.Any(part => part.DiffId is null || (context.Blobs is null && !part.Cached)))
         {
             throw HybridFault.NothingToPullWith(facts.Notes);
         }
 
         var store = new LayerStore(context.Cache, context.Clock, context.Leases) { MaxBytes = context.MaxBytes, Shared = context.Shared };
-        IReadOnlyDictionary<Digest, StoredLayer> layers = await store.EnsureAllAsync(parts.Select(part => (part.Blob, part.DiffId)), context.Blobs ?? new NoBlobs(facts.Notes), ct);
+        IReadOnlyDictionary<Digest, StoredLayer> layers = await store.EnsureAllAsync(parts.Select(part => new ImageLayer(part.Blob, part.DiffId!)), context.Blobs ?? new NoBlobs(facts.Notes), ct);
         _filesMade += layers.Values.Where(layer => !layer.WasCached).Sum(layer => layer.Index.Entries);
         _fetched.UnionWith(layers.Values.Where(layer => !layer.WasCached).Select(layer => layer.DiffId));
         return layers;
@@ -234,7 +234,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
             throw HybridFault.CannotStack($"{directories.Length} directories are more than the kernel stacks");
         }
 
-        parts = [.. parts.Select(p => p is HybridPart.Stored stored ? stored with { Cached = !_fetched.Contains(stored.DiffId) } : p)];
+        parts = [.. parts.Select(p => p is HybridPart.Stored stored ? stored with { Cached = !_fetched.Contains(stored.DiffId!) } : p)];
         ImmutableArray<LayerOrigin> origins = SharedOrigins.Mark(HybridParts.Origins(facts, parts, walks.Indexes.ToDictionary(i => i.Key, i => i.Value.Unreadable)), facts.Config.DiffIds, context.Shared);
         return new Rootfs
         {
@@ -250,7 +250,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
 
     private IEnumerable<string> Predicted(HybridPart part) => part switch
     {
-        HybridPart.Stored stored => [stored.DiffId == default ? "" : (context.Shared is not null && context.Shared.TryGetValue(stored.DiffId, out SharedLayer? shared) ? new CacheDirectory(shared.Root) : context.Cache).LayerTree(stored.DiffId)],
+        HybridPart.Stored stored => [stored.DiffId is null ? "" : (context.Shared is not null && context.Shared.TryGetValue(stored.DiffId, out SharedLayer? shared) ? new CacheDirectory(shared.Root) : context.Cache).LayerTree(stored.DiffId)],
         HybridPart.InCvmfs layer => [LayerShims.Mask(context.Cache, layer), layer.Layer.Tree],
         HybridPart.Chain chain => [LayerShims.MaskOfChain(context.Cache, chain.Layers), chain.Layers.Tree],
         _ => throw new System.Diagnostics.UnreachableException(),

@@ -11,7 +11,8 @@ internal abstract record HybridPart
     }
 
     /// <summary>A layer of the node's cache, there already or to be fetched.</summary>
-    internal sealed record Stored(Descriptor Blob, Digest DiffId, bool Cached) : HybridPart;
+    /// <param name="DiffId">Null where only CVMFS knows the image, and says nothing of this layer.</param>
+    internal sealed record Stored(Descriptor Blob, Digest? DiffId, bool Cached) : HybridPart;
 
     /// <summary>A layer where CVMFS has it.</summary>
     internal sealed record InCvmfs(Descriptor Blob, CvmfsLayer Layer) : HybridPart;

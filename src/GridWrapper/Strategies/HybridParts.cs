@@ -31,7 +31,7 @@ internal static class HybridParts
             bool here = IsCached(facts, cached, i);
             parts.Add(!here && facts.Found.TryGetValue(blob.Digest, out CvmfsLayer? layer)
                 ? new HybridPart.InCvmfs(blob, layer)
-                : new HybridPart.Stored(blob, facts.Config.DiffIds.IsEmpty ? default : facts.Config.DiffIds[i], here));
+                : new HybridPart.Stored(blob, facts.Config.DiffIds.IsEmpty ? null : facts.Config.DiffIds[i], here));
         }
 
         return [.. parts];

@@ -1,15 +1,15 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Layers;
 using GridWrapper.Probing;
 using GridWrapper.Sites;
-using NLog;
 
 namespace GridWrapper.Strategies;
 
 /// <summary>Layers into the cache, then stacked or flattened: the part that the strategies on layers share.</summary>
 internal sealed class LayerAssembly(TimeProvider clock)
 {
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(LayerAssembly));
 
     /// <summary>Held until the process ends: the payload runs on what is leased.</summary>
     private readonly CacheLeases _leases = new(clock);
@@ -51,7 +51,7 @@ internal sealed class LayerAssembly(TimeProvider clock)
         }
 
         var store = new LayerStore(cache, clock, _leases) { MaxBytes = (long?)order.Cache.MaxBytes, Shared = order.Shared };
-        IReadOnlyDictionary<Digest, StoredLayer> layers = await store.EnsureAllAsync(order.Image.Manifest.Layers.Zip(order.Image.Config.DiffIds), blobs, ct);
+        IReadOnlyDictionary<Digest, StoredLayer> layers = await store.EnsureAllAsync(order.Image.Layers, blobs, ct);
         ImmutableArray<string> directories = await PutTogetherAsync(order, cache, layers, ct);
         Rootfs made = Describe(order, [.. layers.Values.Where(layer => layer.WasCached).Select(layer => layer.DiffId)], blobs.Name);
         long files = layers.Values.Where(layer => !layer.WasCached).Sum(layer => layer.Index.Entries);
@@ -116,14 +116,14 @@ internal sealed class LayerAssembly(TimeProvider clock)
 
     private static Rootfs Describe(Order order, ImmutableHashSet<Digest> cached, string source)
     {
-        IEnumerable<(Descriptor Blob, Digest DiffId)> pairs = order.Image.Manifest.Layers.Zip(order.Image.Config.DiffIds);
+        ImageLayer[] layers = order.Image.Layers;
         return new Rootfs
         {
             Strategy = order.Strategy,
             LowerDirectories = [],
             Config = order.Image.Config,
-            Layers = SharedOrigins.Mark([.. pairs.Select(pair => new LayerOrigin(pair.Blob.Digest, pair.Blob.SizeBytes, cached.Contains(pair.DiffId) ? "cache" : source))], order.Image.Config.DiffIds, order.Shared),
-            Transfer = new TransferCounts { BytesFromCache = pairs.DistinctBy(pair => pair.DiffId).Where(pair => cached.Contains(pair.DiffId)).Sum(pair => pair.Blob.SizeBytes) },
+            Layers = SharedOrigins.Mark([.. layers.Select(layer => new LayerOrigin(layer.Blob.Digest, layer.Blob.SizeBytes, cached.Contains(layer.DiffId) ? "cache" : source))], order.Image.Config.DiffIds, order.Shared),
+            Transfer = new TransferCounts { BytesFromCache = ImageLayer.Distinct(layers).Where(layer => cached.Contains(layer.DiffId)).Sum(layer => layer.Blob.SizeBytes) },
         };
     }
 

@@ -19,7 +19,7 @@ internal static class LayerCost
 
     /// <summary>Layers that are not in the cache, each once.</summary>
     internal static ImmutableArray<Descriptor> Missing(PlanInput input, ResolvedImage image) =>
-        [.. image.Manifest.Layers.Zip(image.Config.DiffIds).Where(pair => !input.Image.CachedLayers.Contains(pair.Second)).DistinctBy(pair => pair.Second).Select(pair => pair.First)];
+        [.. ImageLayer.Distinct(image.Layers).Where(layer => !input.Image.CachedLayers.Contains(layer.DiffId)).Select(layer => layer.Blob)];
 
     /// <param name="fromNetwork">False where the layers are files of this node.</param>
     internal static Cost Of(PlanInput input, ResolvedImage image, RootfsForm form, bool fromNetwork)

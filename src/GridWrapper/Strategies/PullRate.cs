@@ -1,3 +1,5 @@
+using GridWrapper.Diagnostics;
+
 namespace GridWrapper.Strategies;
 
 /// <summary>
@@ -5,6 +7,8 @@ namespace GridWrapper.Strategies;
 /// </summary>
 internal static class PullRate
 {
+    private static readonly RoomLog Log = new(nameof(PullRate));
+
     /// <summary>Smaller pulls say more of round trips than of rates.</summary>
     private const long LeastBytes = 4_000_000;
 
@@ -35,7 +39,7 @@ internal static class PullRate
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            NLog.LogManager.GetCurrentClassLogger().Debug("the rate of this pull was not noted: {Reason}", e.Message);
+            Log.Debug("the rate of this pull was not noted: {Reason}", e.Message);
         }
     }
 }

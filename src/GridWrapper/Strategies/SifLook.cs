@@ -1,8 +1,8 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Layers;
 using GridWrapper.Linux;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
-using NLog;
 
 namespace GridWrapper.Strategies;
 
@@ -12,7 +12,7 @@ namespace GridWrapper.Strategies;
 /// </summary>
 internal sealed class SifLook(IProbeChildren children)
 {
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(SifLook));
 
     /// <summary>Where it is, or would be.</summary>
     internal static string PathOf(PlanInput input) => $"{new CacheDirectory(input.CacheDirectory).ImageNotes(SifJudge.FileOf(input).Identity)}/look";

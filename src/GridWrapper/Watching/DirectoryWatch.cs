@@ -1,4 +1,5 @@
-using NLog;
+using GridWrapper.Diagnostics;
+
 
 namespace GridWrapper.Watching;
 
@@ -8,7 +9,7 @@ internal sealed class DirectoryWatch(WatchOptions options, TimeProvider time)
     /// <summary>A walk that takes long is followed by a rest so long that walking costs at most a hundredth of one core.</summary>
     private const double Rest = 100;
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(DirectoryWatch));
 
     private readonly DateTimeOffset _startedAt = time.GetUtcNow();
     private Task _walk = Task.CompletedTask;

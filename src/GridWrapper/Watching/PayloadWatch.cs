@@ -1,5 +1,5 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Probing;
-using NLog;
 
 namespace GridWrapper.Watching;
 
@@ -15,7 +15,7 @@ internal sealed class PayloadWatch : IAsyncDisposable
     /// <summary>How long what was killed may take to vanish.</summary>
     private static readonly TimeSpan Vanishing = TimeSpan.FromSeconds(2);
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(PayloadWatch));
 
     private readonly WatchOptions _options;
     private readonly TimeProvider _time;

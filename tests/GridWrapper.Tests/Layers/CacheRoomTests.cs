@@ -30,7 +30,7 @@ internal sealed class CacheRoomTests
         var blobs = new FakeBlobs();
 
         GridWrapperException fault = Assert.ThrowsAsync<GridWrapperException>(
-            () => new LayerStore(cache, TimeProvider.System).EnsureAllAsync([(Blob(Petabyte), Digest.Of("x"u8.ToArray()))], blobs, ct))!;
+            () => new LayerStore(cache, TimeProvider.System).EnsureAllAsync([new ImageLayer(Blob(Petabyte), Digest.Of("x"u8.ToArray()))], blobs, ct))!;
 
         using (Assert.EnterMultipleScope())
         {

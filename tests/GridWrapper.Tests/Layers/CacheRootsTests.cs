@@ -33,7 +33,7 @@ internal sealed class CacheRootsTests
         CacheDirectory own = LayerStoreTests.NewCache();
         var leases = new CacheLeases(TimeProvider.System);
         var blobs = new FakeBlobs();
-        (Descriptor, Digest)[] layers = [(blobs.Add(Base), BaseId), (blobs.Add(Top), TopId)];
+        ImageLayer[] layers = [new(blobs.Add(Base), BaseId), new(blobs.Add(Top), TopId)];
 
         IReadOnlyDictionary<Digest, SharedLayer> found = CacheRoots.Find(["/nowhere", shared.Path], Config)!;
         IReadOnlyDictionary<Digest, StoredLayer> made = await new LayerStore(own, TimeProvider.System, leases) { Shared = found }.EnsureAllAsync(layers, blobs, ct);
@@ -60,7 +60,7 @@ internal sealed class CacheRootsTests
         Directory.Delete(shared.LayerDirectory(BaseId), recursive: true);
         var blobs = new FakeBlobs();
 
-        IReadOnlyDictionary<Digest, StoredLayer> made = await new LayerStore(LayerStoreTests.NewCache(), TimeProvider.System) { Shared = found }.EnsureAllAsync([(blobs.Add(Base), BaseId)], blobs, ct);
+        IReadOnlyDictionary<Digest, StoredLayer> made = await new LayerStore(LayerStoreTests.NewCache(), TimeProvider.System) { Shared = found }.EnsureAllAsync([new ImageLayer(blobs.Add(Base), BaseId)], blobs, ct);
 
         Assert.That(made[BaseId].SharedRoot, Is.Null);
     }

@@ -193,7 +193,7 @@ internal sealed class LayerStoreTests
     {
         CacheDirectory cache = NewCache();
         var blobs = new FakeBlobs { Send = bytes => new SlowStream(bytes) };
-        (Descriptor, Digest)[] image = [.. Enumerable.Range(0, 6).Select(n => new TarBuilder().File($"f{n}", "x").Build()).Select(tar => (blobs.Add(TarBuilder.Gzip(tar)), Digest.Of(tar)))];
+        ImageLayer[] image = [.. Enumerable.Range(0, 6).Select(n => new TarBuilder().File($"f{n}", "x").Build()).Select(tar => new ImageLayer(blobs.Add(TarBuilder.Gzip(tar)), Digest.Of(tar)))];
 
         IReadOnlyDictionary<Digest, StoredLayer>[] jobs = await Task.WhenAll(
             Enumerable.Range(0, 8).Select(_ => Task.Run(() => new LayerStore(cache, TimeProvider.System).EnsureAllAsync(image, blobs, ct), ct)));

@@ -19,10 +19,10 @@ public class SecretsTests
     {
         string directory = Path.Combine(TestContext.CurrentContext.WorkDirectory, "secrets-" + Guid.NewGuid().ToString("N"));
         using MemoryTarget memory = new("memory") { Layout = "${logger} ${message} ${exception:format=tostring}" };
-        LoggingConfiguration before = LogManager.Configuration!;
+        LoggingConfiguration before = LogManager.Configuration ?? new LoggingConfiguration();
         LoggingConfiguration all = new();
         all.AddRuleForAllLevels(memory);
-        LogManager.Configuration = all;
+        Logging.Take(all, Audience.Trace);
         string seen;
         try
         {
@@ -30,7 +30,7 @@ public class SecretsTests
         }
         finally
         {
-            LogManager.Configuration = before;
+            Logging.Take(before, Audience.Error);
         }
 
         string logged = string.Join('\n', memory.Logs);

@@ -22,7 +22,7 @@ internal static class ImageCheck
             return;
         }
 
-        if (Digest.TryParseHex(question.WantedHex, out Digest wanted))
+        if (Digest.TryParseHex(question.WantedHex, out Digest? wanted))
         {
             output.Step("flat");
             error = TreeCheck.OpenPlace(top, CvmfsPath.Flat(wanted), out int tree);
@@ -55,7 +55,7 @@ internal static class ImageCheck
             {
                 output.Say("name", name);
                 output.Say("tree", tree);
-                output.Say("found", CvmfsPath.TryParseFlat(tree, out Digest digest) || CvmfsPath.TryParseOsg(tree, out digest) ? digest.Hex : "");
+                output.Say("found", CvmfsPath.TryParseFlat(tree, out Digest? digest) || CvmfsPath.TryParseOsg(tree, out digest) ? digest.Hex : "");
                 return;
             }
 
