@@ -93,9 +93,6 @@ internal sealed class Composition : IDisposable
 
     internal IRootfsStrategy Strategy(Candidate candidate) => Strategies.First(s => s.Name == candidate.Strategy && s.Way == candidate.Way);
 
-    /// <summary>What a run would try first of the ways that leave the root on this node, for those who want to have it and not to run it; null when there is none.</summary>
-    internal Candidate? OnDisk(RunPlan plan) => plan.Candidates.FirstOrDefault(c => c.IsUsable && Strategy(c).LeavesRoot);
-
     internal ILauncher Launcher(string name) => Launchers.First(l => l.Name == name);
 
     /// <summary>The root filesystem of the chosen candidate as far as it can be foretold; null when nothing is usable.</summary>
@@ -110,12 +107,11 @@ internal sealed class Composition : IDisposable
     /// <summary>The request that the launch of the chosen candidate would be built from; null when nothing is usable. A tree that is there already is looked into.</summary>
     internal async Task<LaunchRequest?> PredictRequestAsync(Prepared prepared, Func<Rootfs, LaunchRequest> compose, CancellationToken ct)
     {
-        if (prepared.Plan.Chosen is not { } chosen)
+        if (PredictRootfs(prepared) is not { } rootfs)
         {
             return null;
         }
 
-        Rootfs rootfs = Strategy(chosen).Predict(prepared.Input, Launcher(chosen.Launcher).FormOn(prepared.Input.Host));
         LaunchRequest request = compose(await Look.AtAsync(rootfs, prepared.Input.Host, ct));
         return (await Preflight.LookAsync(request, ct)).Request;
     }
