@@ -28,6 +28,7 @@ internal sealed class Composition : IDisposable
             new StorageContext { Policy = settings.Site.Storage, Environment = settings.Environment, Time = time },
             StorageCredentials.FromEnvironment(new CredentialSurroundings { Variable = name => settings.Environment.GetValueOrDefault(name), Uid = Linux.Libc.GetUid() }),
             Random.Shared));
+        Sandboxes = new SandboxFetcher(() => _http.Value, time);
         Time = time;
         Children = new ProbeChildren(ProbeProgram.Self, time);
         Clients = new RegistryClientFactory(time, Random.Shared) { ConfigFile = settings.RegistryConfig };
@@ -82,8 +83,7 @@ internal sealed class Composition : IDisposable
 
     internal RootLadder Ladder { get; }
 
-    /// <summary>For sandbox tarballs only.</summary>
-    internal HttpClient Http => _http.Value;
+    internal SandboxFetcher Sandboxes { get; }
 
     internal static Composition Create(RunSettings settings) => new(settings, TimeProvider.System);
 

@@ -111,7 +111,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
     {
         using SafeFileHandle? stdout = Stream(StdoutName);
         using SafeFileHandle? stderr = Stream(StderrName);
-        using HostSteps steps = new(Settings, new SandboxFetcher(parts.Http, parts.Time)) { Output = stdout, Errors = stderr };
+        using HostSteps steps = new(Settings, parts.Sandboxes) { Output = stdout, Errors = stderr };
         JobPayload payload = await PrepareAsync(steps);
         Prepared prepared = await parts.Surveyor.PrepareAsync(job.Image, everything: false, signals.Cancelled);
         new CacheDirectory(Settings.CacheDirectory).Prepare();
@@ -139,7 +139,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         }
         else if (job.Sandbox is { } sandbox)
         {
-            string file = await new SandboxFetcher(parts.Http, parts.Time).FetchAsync(sandbox, Settings.WorkDirectory, signals.Cancelled);
+            string file = await parts.Sandboxes.FetchAsync(sandbox, Settings.WorkDirectory, signals.Cancelled);
             await SandboxArchive.UnpackAsync(file, Settings.WorkDirectory, signals.Cancelled);
         }
 

@@ -3,6 +3,7 @@ using GridWrapper.Outputs;
 using GridWrapper.Running;
 using GridWrapper.Sites;
 using GridWrapper.Staging;
+using Newtonsoft.Json.Linq;
 
 namespace GridWrapper.Tests.Staging;
 
@@ -94,6 +95,18 @@ public sealed class OutputDeliveryTest
         Assert.That(await File.ReadAllTextAsync(bench.Root + "/event_status.dump.json", ct), Is.EqualTo($$"""
             {"0":[{"type":"output","path":"{{job}}/out.root","guid":"A","fsize":1,"chksum":"00020002"},{"type":"log","path":"{{job}}/log.tgz","guid":"A","fsize":2,"chksum":"00090006"}]}
             """));
+    }
+
+    [Test]
+    public async Task What_Harvester_has_not_taken_yet_stays_in_its_list(CancellationToken ct)
+    {
+        using StagingBench bench = new();
+        string list = bench.Root + "/event_status.dump.json";
+        await File.WriteAllTextAsync(list, """{"7":[]}""", ct);
+        OutputDelivery delivery = bench.Delivery("harvester://" + bench.Root);
+        await delivery.DeliverAsync(await bench.OutputAsync([1]), ct);
+        Assert.That(delivery.HandOver(), Is.True);
+        Assert.That(JObject.Parse(await File.ReadAllTextAsync(list, ct)).Properties().Select(p => (p.Name, p.Value.Count())), Is.EqualTo(new[] { ("7", 0), ("0", 1) }));
     }
 
     [Test]
