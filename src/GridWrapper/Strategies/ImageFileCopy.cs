@@ -31,7 +31,7 @@ internal sealed class ImageFileCopy : IAsyncDisposable
                 Arguments = [original.Path, original.Offset.ToString(CultureInfo.InvariantCulture), original.SizeBytes.ToString(CultureInfo.InvariantCulture), target],
                 FirstDeadline = TimeSpan.FromSeconds(source.Policy.FirstTouchSeconds),
                 StepDeadline = TimeSpan.FromSeconds(source.Policy.FirstTouchSeconds),
-                Repository = CvmfsPath.RepositoryOf(original.Path, source.Policy.Root) is { } name ? Path.Combine(source.Policy.Root, name) : null,
+                Repository = CvmfsPath.RepositoryDirectory(source.Policy.Root, original.Path),
             },
             ct);
         string trouble = reply.End != ProbeEnd.Answered ? reply.Trouble : reply["errno"];

@@ -70,7 +70,7 @@ internal sealed class SifLook(IProbeChildren children)
                 Arguments = [file.Path, .. part, work],
                 FirstDeadline = TimeSpan.FromSeconds(input.Site.Cvmfs.FirstTouchSeconds),
                 StepDeadline = TimeSpan.FromSeconds(input.Site.Cvmfs.FirstTouchSeconds),
-                Repository = CvmfsPath.RepositoryOf(file.Path, input.Site.Cvmfs.Root) is { } name ? Path.Combine(input.Site.Cvmfs.Root, name) : null,
+                Repository = CvmfsPath.RepositoryDirectory(input.Site.Cvmfs.Root, file.Path),
             },
             ct);
         return reply.End == ProbeEnd.Answered ? reply["fault"] : reply.Trouble;
