@@ -124,7 +124,7 @@ public sealed class OutputDeliveryTest
         using StagingBench bench = new();
         OutputFile file = await bench.OutputAsync([1]);
         (_, OutputFault? fault) = await bench.Delivery("http://127.0.0.1:9/").DeliverAsync(file, new CancellationToken(canceled: true));
-        Assert.That(fault!.Message, Does.Contain("a signal ended the run"));
+        Assert.That(fault!.Message, Does.Contain("the run was ended"));
     }
 
     private static Task<bool> Refuse(System.Net.HttpListenerContext context, int status)
