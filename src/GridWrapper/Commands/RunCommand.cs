@@ -20,14 +20,13 @@ internal static class RunCommand
         command.SetAction((parsed, ct) =>
         {
             OptionValues given = CommandOptions.Values(parsed);
-            RunSettings settings = SettingsReader.Read(given);
-            if (given.Flag(GlobalOptions.PullJob) && !settings.DryRun && PilotCommand.Limits(given, settings) is { } limits)
+            if (given.Flag(GlobalOptions.PullJob) && !given.Flag(GlobalOptions.DryRun) && PilotCommand.Limits(given) is { } limits)
             {
-                return PilotCommand.RunAsync(settings, limits);
+                return PilotCommand.RunAsync(SettingsReader.Read(given), limits);
             }
 
             JobRun.Source source = new([.. parsed.GetValue(words) ?? []], given.Text(GlobalOptions.Job), given.Flag(GlobalOptions.PullJob));
-            return RunAsync(settings, source, ct);
+            return RunAsync(SettingsReader.Read(given), source, ct);
         });
         return command;
     }

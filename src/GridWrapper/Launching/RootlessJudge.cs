@@ -28,7 +28,12 @@ internal static class RootlessJudge
 
     private static Verdict.Refused? RootFault(NamespaceFacts facts, bool writable)
     {
-        if (facts.Overlay.Works || facts.FuseOverlay.Works)
+        if (facts.Overlay.Works)
+        {
+            return null;
+        }
+
+        if (facts.FuseOverlay.Works)
         {
             return null;
         }

@@ -28,8 +28,8 @@ internal static class LayerStack
     internal static (ImmutableArray<string> Directories, string Refusal) Build(CacheDirectory cache, Digest config, ImmutableArray<StoredLayer> topFirst)
     {
         // Overlay does not look at the root's own opaque mark; what it hides is left out.
-        int hider = topFirst.Select(layer => layer.Index.Opaques.Contains(EntryPath.Root)).ToList().IndexOf(true);
-        ImmutableArray<StoredLayer> layers = hider < 0 ? topFirst : topFirst[..(hider + 1)];
+        StoredLayer? hider = topFirst.FirstOrDefault(layer => layer.Index.Opaques.Contains(EntryPath.Root));
+        ImmutableArray<StoredLayer> layers = hider is null ? topFirst : topFirst[..(topFirst.IndexOf(hider) + 1)];
         StoredLayer? bare = layers.FirstOrDefault(layer => !layer.Index.OverlayReady);
         if (bare is not null || layers.Length > MaxLayers)
         {
@@ -66,12 +66,12 @@ internal static class LayerStack
 
     private static string? FindCorner(StoredLayer layer, ImmutableArray<StoredLayer> below)
     {
-        var hidden = layer.Index.Whiteouts.Select(path => path.Parent).Where(path => !path.IsRoot).ToHashSet();
-        foreach (StoredLayer lower in below)
+        List<EntryPath> directories = NeededDirectories(layer.Index);
+        foreach (StoredLayer lower in directories.Count > 0 ? below : [])
         {
             using SafeFileHandle root = At.OpenDirectory(lower.Tree);
             using var walker = new TreeWalker(root);
-            foreach (EntryPath path in layer.Index.Implied.Concat(hidden))
+            foreach (EntryPath path in directories)
             {
                 if (!IsDirectoryOrNothing(walker, path, out SafeFileHandle? directory))
                 {
@@ -87,6 +87,23 @@ internal static class LayerStack
         }
 
         return null;
+    }
+
+    /// <summary>What must be a directory in the layers below, or not be there: what a layer only implies, and where it removes something.</summary>
+    private static List<EntryPath> NeededDirectories(LayerIndex index)
+    {
+        List<EntryPath> directories = [.. index.Implied];
+        HashSet<string> parents = new(StringComparer.Ordinal);
+        foreach (EntryPath whiteout in index.Whiteouts)
+        {
+            EntryPath parent = whiteout.Parent;
+            if (!parent.IsRoot && parents.Add(parent.Latin1))
+            {
+                directories.Add(parent);
+            }
+        }
+
+        return directories;
     }
 
     private static bool IsDirectoryOrNothing(TreeWalker walker, EntryPath path, out SafeFileHandle? directory)
@@ -108,9 +125,17 @@ internal static class LayerStack
         Directory.CreateDirectory(path);
         using SafeFileHandle root = At.OpenDirectory(path);
         using var walker = new TreeWalker(root);
-        foreach (EntryPath parent in layers.SelectMany(layer => layer.Index.Whiteouts).Select(whiteout => whiteout.Parent).Distinct())
+        HashSet<string> made = new(StringComparer.Ordinal);
+        foreach (StoredLayer layer in layers)
         {
-            walker.Open(parent, create: true);
+            foreach (EntryPath whiteout in layer.Index.Whiteouts)
+            {
+                EntryPath parent = whiteout.Parent;
+                if (made.Add(parent.Latin1))
+                {
+                    walker.Open(parent, create: true);
+                }
+            }
         }
     }
 }

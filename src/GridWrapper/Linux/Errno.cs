@@ -34,9 +34,15 @@ internal static class Errno
     internal const int ETIMEDOUT = 110;
     internal const int EDQUOT = 122;
 
-    /// <summary>"ENOENT" for 2; "errno 4711" for a number without a name.</summary>
-    internal static string Name(int errno) =>
-        Enum.IsDefined((Mono.Unix.Native.Errno)errno) ? ((Mono.Unix.Native.Errno)errno).ToString() : string.Create(CultureInfo.InvariantCulture, $"errno {errno}");
+    /// <summary>"ENOENT" for 2; "errno 4711" for a number without a name. What every run meets is named without the table, which takes milliseconds to load.</summary>
+    internal static string Name(int errno) => errno switch
+    {
+        EPERM => nameof(EPERM),
+        ENOENT => nameof(ENOENT),
+        EACCES => nameof(EACCES),
+        EINVAL => nameof(EINVAL),
+        _ => Enum.IsDefined((Mono.Unix.Native.Errno)errno) ? ((Mono.Unix.Native.Errno)errno).ToString() : string.Create(CultureInfo.InvariantCulture, $"errno {errno}"),
+    };
 
     /// <summary>The errno of the last P/Invoke that was declared with SetLastError.</summary>
     internal static int Last => Marshal.GetLastPInvokeError();

@@ -14,13 +14,15 @@ internal sealed class ProgramProbe(IProbeChildren children)
 
     internal async Task<Fact<ProgramNeeds>> FindAsync(ProgramQuestion question, CvmfsPolicy policy, CancellationToken ct)
     {
-        if (LocalPath.AreLocal(question.Layers))
+        MountInfo mounts = MountInfo.Read();
+        if (question.Layers.All(l => LocalPath.Resolve(l, mounts) is LocalPath.Here or LocalPath.Missing))
         {
             ProbeOutput.ToDictionary output = new();
             ProgramCheck.Run(question, output);
             return Judge(key => output.Values.GetValueOrDefault(key, ""), question);
         }
 
+        string? remote = question.Layers.FirstOrDefault(l => CvmfsPath.IsBelow(l, policy.Root));
         ProbeReply reply = await children.AskAsync(
             new ProbeQuestion
             {
@@ -28,7 +30,7 @@ internal sealed class ProgramProbe(IProbeChildren children)
                 Arguments = question.ToWords(),
                 FirstDeadline = TimeSpan.FromSeconds(policy.StepSeconds),
                 StepDeadline = TimeSpan.FromSeconds(policy.StepSeconds),
-                Repository = CvmfsPath.RepositoryDirectory(policy.Root, question.Layers.AsSpan()),
+                Repository = remote is not null && CvmfsPath.RepositoryOf(remote, policy.Root) is { } name ? Path.Combine(policy.Root, name) : null,
             },
             ct);
         return reply.End == ProbeEnd.Answered ? Judge(key => reply[key], question) : new Fact<ProgramNeeds>.Unknown(reply.Trouble);
@@ -54,8 +56,22 @@ internal sealed class ProgramProbe(IProbeChildren children)
             InterpreterMissing = said(ProgramCheck.InterpreterErrnoKey) == Errno.Name(Errno.ENOENT),
             Unreadable = said(ProgramCheck.UnreadableErrnoKey) is "EACCES" or "EPERM" ? said(ProgramCheck.UnreadableKey) : null,
             Expectations = [.. Expectations(said)],
-            MountPoints = question.MountPoints.Distinct().Select(p => (Place: p, Said: said(RootCheck.MountPointPrefix + p))).Where(p => p.Said.Length > 0).ToImmutableSortedDictionary(p => p.Place, p => p.Said, StringComparer.Ordinal),
+            MountPoints = MountPoints(said, question.MountPoints),
         });
+    }
+
+    private static ImmutableSortedDictionary<string, string> MountPoints(Func<string, string> said, ImmutableArray<string> places)
+    {
+        ImmutableSortedDictionary<string, string>.Builder found = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
+        foreach (string place in places)
+        {
+            if (said(RootCheck.MountPointPrefix + place) is { Length: > 0 } trouble)
+            {
+                found[place] = trouble;
+            }
+        }
+
+        return found.ToImmutable();
     }
 
     private static IEnumerable<RootExpectation> Expectations(Func<string, string> said)

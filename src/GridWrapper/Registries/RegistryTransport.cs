@@ -1,8 +1,6 @@
 using System.Net;
 using System.Net.Http;
 using System.Net.Http.Headers;
-using Polly;
-using Polly.Retry;
 
 namespace GridWrapper.Registries;
 
@@ -13,17 +11,15 @@ namespace GridWrapper.Registries;
 internal sealed class RegistryTransport
 {
     private const int MaxRedirects = 5;
-    private const int Retries = 4;
     private readonly HttpExchange _exchange;
     private readonly RegistryAuthenticator _authenticator;
-    private readonly Lazy<ResiliencePipeline> _retries;
+    private RegistryRetries? _retries;
 
     internal RegistryTransport(HttpExchange exchange, RegistryAuthenticator authenticator, RetrySettings settings)
     {
         Settings = settings;
         _exchange = exchange;
         _authenticator = authenticator;
-        _retries = new Lazy<ResiliencePipeline>(() => Build(settings));
     }
 
     internal RetrySettings Settings { get; }
@@ -38,7 +34,9 @@ internal sealed class RegistryTransport
         }
         catch (TransientRegistryException e)
         {
-            return await AgainAsync(request, use, e, ct);
+            // Where nothing fails the library for retries is not even loaded.
+            _retries ??= new RegistryRetries(Settings);
+            return await _retries.AgainAsync(request, e, token => OnceAsync(request, use, token), ct);
         }
     }
 
@@ -55,38 +53,6 @@ internal sealed class RegistryTransport
             throw;
         }
     }
-
-    /// <summary>The retries get the first failure as the outcome of their first try: where nothing fails their library is not even loaded.</summary>
-    private async Task<T> AgainAsync<T>(RegistryRequest request, Func<HttpResponseMessage, CancellationToken, Task<T>> use, TransientRegistryException first, CancellationToken ct)
-    {
-        TransientRegistryException? pending = first;
-        try
-        {
-            return await _retries.Value.ExecuteAsync(
-                async token => Interlocked.Exchange(ref pending, null) is { } failure ? throw failure : await OnceAsync(request, use, token),
-                ct);
-        }
-        catch (TransientRegistryException e)
-        {
-            throw RegistryFault.Unavailable(request, e);
-        }
-    }
-
-    private static ResiliencePipeline Build(RetrySettings settings) => new ResiliencePipelineBuilder { TimeProvider = settings.Clock }
-        .AddRetry(new RetryStrategyOptions
-        {
-            ShouldHandle = new PredicateBuilder().Handle<TransientRegistryException>(),
-            MaxRetryAttempts = Retries,
-            BackoffType = DelayBackoffType.Exponential,
-            UseJitter = true,
-            Delay = settings.FirstDelay,
-            MaxDelay = TimeSpan.FromSeconds(30),
-            Randomizer = settings.Randomizer,
-            DelayGenerator = arguments => ValueTask.FromResult((arguments.Outcome.Exception as TransientRegistryException)?.RetryAfter is { } asked
-                ? asked + (settings.FirstDelay * settings.Randomizer())
-                : (TimeSpan?)null),
-        })
-        .Build();
 
     private async Task<HttpResponseMessage> AuthorisedAsync(RegistryRequest request, CancellationToken ct)
     {
@@ -173,8 +139,3 @@ internal sealed class RegistryTransport
     private static bool IsRegistry(RegistryRequest request, Uri uri) =>
         Uri.Compare(uri, request.Endpoint.Base, UriComponents.SchemeAndServer, UriFormat.SafeUnescaped, StringComparison.OrdinalIgnoreCase) == 0;
 }
-
-/// <summary>How failing requests are repeated.</summary>
-/// <param name="FirstDelay">Doubled with each try, with jitter.</param>
-/// <param name="Randomizer">0 ≤ x &lt; 1.</param>
-internal sealed record RetrySettings(TimeProvider Clock, TimeSpan FirstDelay, Func<double> Randomizer);

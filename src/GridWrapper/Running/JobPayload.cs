@@ -67,18 +67,11 @@ internal sealed class JobPayload(RunSettings settings, JobRequest job)
             File.WriteAllText(path, PayloadText.JoinStream(list.Stream, job, _inputs.Seen));
         }
 
-        try
+        _inputs.Link();
+
+        if (GivesProxy)
         {
-            _inputs.Link();
-            if (GivesProxy)
-            {
-                CopyProxy();
-            }
-        }
-        catch
-        {
-            TakeAway();
-            throw;
+            CopyProxy();
         }
     }
 

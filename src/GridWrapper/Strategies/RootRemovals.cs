@@ -10,26 +10,58 @@ internal static class RootRemovals
     private const int AtMost = 12;
 
     /// <param name="directories">The stack, topmost first.</param>
-    internal static ImmutableArray<LayerRemoval> Of(ImmutableArray<string> directories, IEnumerable<StoredLayer> layers) => Chosen(
-        directories,
-        layers.Select(l => new Marks(l.Tree, [.. l.Index.Whiteouts.Take(PerLayer).Select(w => w.Latin1)], [.. l.Index.Opaques.Where(o => !o.IsRoot).Take(1).Select(o => o.Latin1)])));
+    internal static ImmutableArray<LayerRemoval> Of(ImmutableArray<string> directories, IEnumerable<StoredLayer> layers)
+    {
+        List<LayerRemoval> chosen = [];
+        foreach (StoredLayer layer in layers)
+        {
+            Add(chosen, directories.IndexOf(layer.Tree), Texts(layer.Index.Whiteouts), Texts(layer.Index.Opaques));
+        }
+
+        return [.. chosen];
+    }
 
     /// <summary>The same of pieces from several sources.</summary>
     /// <param name="indexOf">What a walk found in a layer of CVMFS.</param>
-    internal static ImmutableArray<LayerRemoval> Of(ImmutableArray<string> directories, ImmutableArray<HybridStack.Piece> pieces, Func<HybridPart.InCvmfs, CvmfsLayerIndex> indexOf) =>
-    [
-        .. Of(directories, pieces.Select(p => p.Stored).OfType<StoredLayer>()),
-        .. Chosen(directories, pieces.Where(p => p.Cvmfs is not null).Select(p => (p.Tree, Index: indexOf(p.Cvmfs!))).Select(p =>
-            new Marks(p.Tree, [.. p.Index.Whiteouts.Take(PerLayer)], [.. p.Index.Opaques.Where(o => o.Length > 0).Take(1)]))),
-    ];
+    internal static ImmutableArray<LayerRemoval> Of(ImmutableArray<string> directories, ImmutableArray<HybridStack.Piece> pieces, Func<HybridPart.InCvmfs, CvmfsLayerIndex> indexOf)
+    {
+        List<LayerRemoval> chosen = [];
+        foreach (HybridStack.Piece piece in pieces)
+        {
+            if (piece.Cvmfs is not null)
+            {
+                CvmfsLayerIndex index = indexOf(piece.Cvmfs);
+                Add(chosen, directories.IndexOf(piece.Tree), index.Whiteouts, index.Opaques);
+            }
+        }
 
-    private static ImmutableArray<LayerRemoval> Chosen(ImmutableArray<string> directories, IEnumerable<Marks> layers) =>
-    [
-        .. layers.Select(l => (Layer: directories.IndexOf(l.Tree), Marks: l))
-            .Where(l => l.Layer >= 0)
-            .SelectMany(l => l.Marks.Whiteouts.Select(w => new LayerRemoval(l.Layer, w, Opaque: false)).Concat(l.Marks.Opaques.Select(o => new LayerRemoval(l.Layer, o, Opaque: true))))
-            .Take(AtMost),
-    ];
+        return [.. Of(directories, pieces.Select(p => p.Stored).OfType<StoredLayer>()), .. chosen];
+    }
 
-    private sealed record Marks(string Tree, ImmutableArray<string> Whiteouts, ImmutableArray<string> Opaques);
+    private static void Add(List<LayerRemoval> chosen, int layer, IEnumerable<string> whiteouts, IEnumerable<string> opaques)
+    {
+        if (layer >= 0)
+        {
+            IEnumerable<LayerRemoval> marks = whiteouts.Take(PerLayer).Select(w => new LayerRemoval(layer, w, Opaque: false))
+                .Concat(opaques.Where(o => o.Length > 0).Take(1).Select(o => new LayerRemoval(layer, o, Opaque: true)));
+            chosen.AddRange(marks.Take(AtMost - chosen.Count));
+        }
+    }
+
+    /// <summary>A few of them. A loop: queries over values are compiled anew at each start.</summary>
+    private static List<string> Texts(ImmutableArray<EntryPath> paths)
+    {
+        List<string> texts = [];
+        foreach (EntryPath path in paths)
+        {
+            if (texts.Count > PerLayer)
+            {
+                break;
+            }
+
+            texts.Add(path.Latin1);
+        }
+
+        return texts;
+    }
 }

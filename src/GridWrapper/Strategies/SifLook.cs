@@ -1,5 +1,6 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Layers;
+using GridWrapper.Linux;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
 
@@ -26,23 +27,26 @@ internal sealed class SifLook(IProbeChildren children)
         }
 
         var cache = new CacheDirectory(input.CacheDirectory);
-        using WorkDirectory work = WorkDirectory.Make(cache, "look");
-        string fault = await FillAsync(input, work.Path, ct);
+        string work = cache.Temporary($"look-{Guid.NewGuid():N}");
+        Directory.CreateDirectory(work);
+        using DirectoryLease? busy = DirectoryLease.TryShare(work);
+        string fault = await FillAsync(input, work, ct);
         if (fault.Length > 0)
         {
             Log.Warn("{Image} cannot be looked into: {Fault}", SifJudge.Found(input).Path, fault);
+            TreeRemover.Remove(work);
             return null;
         }
 
         Directory.CreateDirectory(Path.GetDirectoryName(final)!);
         try
         {
-            Directory.Move(work.Path, final);
-            work.Keep().Dispose();
+            Directory.Move(work, final);
         }
         catch (IOException) when (Directory.Exists(final))
         {
-            Log.Debug("somebody else made {Directory} at the same moment", final);
+            // Somebody else looked at the same moment.
+            TreeRemover.Remove(work);
         }
 
         return final;
@@ -66,7 +70,7 @@ internal sealed class SifLook(IProbeChildren children)
                 Arguments = [file.Path, .. part, work],
                 FirstDeadline = TimeSpan.FromSeconds(input.Site.Cvmfs.FirstTouchSeconds),
                 StepDeadline = TimeSpan.FromSeconds(input.Site.Cvmfs.FirstTouchSeconds),
-                Repository = CvmfsPath.RepositoryDirectory(input.Site.Cvmfs.Root, file.Path),
+                Repository = CvmfsPath.RepositoryOf(file.Path, input.Site.Cvmfs.Root) is { } name ? Path.Combine(input.Site.Cvmfs.Root, name) : null,
             },
             ct);
         return reply.End == ProbeEnd.Answered ? reply["fault"] : reply.Trouble;

@@ -72,9 +72,27 @@ internal static class RootCheck
 
     private static void AddSamples(MergedTree tree, List<RootExpectation> found)
     {
-        RootExpectation? lowest = Enumerable.Range(0, tree.Count).Reverse().Select(l => Sample(tree, l)).FirstOrDefault(s => s is not null);
-        RootExpectation? highest = Enumerable.Range(0, tree.Count).Select(l => Sample(tree, l)).FirstOrDefault(s => s is not null);
-        found.AddRange(((RootExpectation?[])[lowest, highest]).OfType<RootExpectation>().Distinct());
+        RootExpectation? lowest = null;
+        for (int layer = tree.Count - 1; layer >= 0 && lowest is null; layer--)
+        {
+            lowest = Sample(tree, layer);
+        }
+
+        RootExpectation? highest = null;
+        for (int layer = 0; layer < tree.Count && highest is null; layer++)
+        {
+            highest = Sample(tree, layer);
+        }
+
+        if (lowest is not null)
+        {
+            found.Add(lowest);
+        }
+
+        if (highest is not null && highest != lowest)
+        {
+            found.Add(highest);
+        }
     }
 
     /// <summary>A regular file that this layer is the one to show, by a short search from its root; null where there is none near.</summary>
