@@ -46,3 +46,35 @@ remove_tree() {
     ((EUID == 0)) || find "$1" -xdev -type d ! -perm -u=rwx -exec chmod u+rwx {} \;
     rm -rf --one-file-system -- "$1"
 }
+
+# Daemons of one directory DIR each: DIR/pid holds the process's number.
+
+# daemon_of DIR WORDS: prints that number when the process is the one, not a later one with its number: WORDS stand on its command line.
+daemon_of() {
+    local pid words
+    [[ -s $1/pid ]] || return 1
+    pid=$(<"$1/pid")
+    mapfile -d '' words 2>/dev/null <"/proc/$pid/cmdline" || return 1
+    [[ ${words[*]} == *"$2"* ]] || return 1
+    printf '%s\n' "$pid"
+}
+
+# stop_daemon DIR WORDS: TERM, after five seconds KILL, and waits for its end. Fails when none runs.
+stop_daemon() {
+    local pid deadline=$((SECONDS + 5))
+    pid=$(daemon_of "$1" "$2") || return 1
+    kill -TERM "$pid"
+    while daemon_of "$1" "$2" >/dev/null && ((SECONDS < deadline)); do sleep 0.05; done
+    if daemon_of "$1" "$2" >/dev/null; then kill -KILL "$pid"; fi
+    while daemon_of "$1" "$2" >/dev/null; do sleep 0.05; done
+}
+
+# listens PORT [ADDRESS]
+listens() { (exec 3<>"/dev/tcp/${2:-127.0.0.1}/$1") 2>/dev/null; }
+
+# free_port: a port of the loopback that nobody listens on, below those that the kernel gives out.
+free_port() {
+    local port
+    while port=$((20000 + RANDOM % 12000)) && listens "$port"; do :; done
+    printf '%s\n' "$port"
+}

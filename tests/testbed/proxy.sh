@@ -25,7 +25,7 @@ proxy() {
 
 await_port() {
     local deadline=$((SECONDS + 10))
-    until (exec 3<>"/dev/tcp/$address/$1") 2>/dev/null; do
+    until listens "$1" "$address"; do
         ((SECONDS < deadline)) || fail "nothing listens on port $1"
         sleep 0.1
     done

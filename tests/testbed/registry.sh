@@ -14,16 +14,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 readonly usage="usage: registry.sh start DIR PORT [--auth htpasswd USER PASSWORD] | stop DIR"
 
-# running DIR: prints the pid when that process is the registry of DIR, not a later one with its number.
-running() {
-    local pid words
-    [[ -s $1/pid ]] || return 1
-    pid=$(<"$1/pid")
-    mapfile -d '' words 2>/dev/null <"/proc/$pid/cmdline" || return 1
-    [[ ${words[*]} == *" serve $1/config.yml" ]] || return 1
-    printf '%s\n' "$pid"
-}
-
 # bcrypt, the only hash the registry takes, by crypt(3) through Perl, which every Debian has.
 htpasswd_line() {
     # shellcheck disable=SC2016 # Perl's variables
@@ -84,7 +74,7 @@ wait_listening() {
 start() {
     local dir=$1 port=$2 pid
     need_command docker-registry perl setsid
-    if running "$dir" >/dev/null; then
+    if daemon_of "$dir" " serve $dir/config.yml" >/dev/null; then
         note "the registry of $dir runs already"
     else
         write_config "$@"
@@ -99,12 +89,8 @@ start() {
 }
 
 stop() {
-    local dir=$1 pid deadline=$((SECONDS + 5))
-    if pid=$(running "$dir"); then
-        kill -TERM "$pid"
-        while running "$dir" >/dev/null && ((SECONDS < deadline)); do sleep 0.05; done
-        if running "$dir" >/dev/null; then kill -KILL "$pid"; fi
-        while running "$dir" >/dev/null; do sleep 0.05; done
+    local dir=$1
+    if stop_daemon "$dir" " serve $dir/config.yml"; then
         note "stopped the registry of $dir"
     else
         note "no registry of $dir runs"

@@ -12,24 +12,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 readonly usage="usage: xrootd.sh start DIR [--no-checksums] | stop DIR"
 
-# running DIR: prints the pid when that process is the server of DIR, not a later one with its number.
-running() {
-    local pid words
-    [[ -s $1/pid ]] || return 1
-    pid=$(<"$1/pid")
-    mapfile -d '' words 2>/dev/null <"/proc/$pid/cmdline" || return 1
-    [[ ${words[*]} == *"$1/xrootd.cfg"* ]] || return 1
-    printf '%s\n' "$pid"
-}
-
-listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-
-free_port() {
-    local port
-    while port=$((20000 + RANDOM % 12000)) && listens "$port"; do :; done
-    printf '%s\n' "$port"
-}
-
 write_config() {
     cat >"$1/xrootd.cfg" <<CFG
 all.export /
@@ -49,7 +31,7 @@ start() {
     [[ ${2-} != --no-checksums ]] || checksums=""
     need_root
     need_command xrootd xrdcp setpriv
-    if running "$dir" >/dev/null; then
+    if daemon_of "$dir" "$dir/xrootd.cfg" >/dev/null; then
         cat "$dir/address"
         return
     fi
@@ -74,16 +56,7 @@ start() {
 }
 
 stop() {
-    local pid
-    if pid=$(running "$1"); then
-        kill -TERM "$pid"
-        for _ in {1..50}; do
-            running "$1" >/dev/null || break
-            sleep 0.1
-        done
-        if running "$1" >/dev/null; then kill -KILL "$pid"; fi
-        note "stopped the XRootD server of $1"
-    fi
+    if stop_daemon "$1" "$1/xrootd.cfg"; then note "stopped the XRootD server of $1"; fi
     rm -f "$1/pid"
 }
 

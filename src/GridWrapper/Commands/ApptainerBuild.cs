@@ -1,8 +1,6 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Images;
-using GridWrapper.Layers;
 using GridWrapper.Linux;
-using GridWrapper.Planning;
 using GridWrapper.Probing;
 using GridWrapper.Running;
 using GridWrapper.Strategies;
@@ -34,7 +32,7 @@ internal static class ApptainerBuild
             throw Bad($"{directory} is there already; --force replaces it");
         }
 
-        (_, Rootfs rootfs) = await MaterialiseAsync(ApptainerFace.Reference(image, caller.WorkDirectory), RootfsForm.Tree, caller);
+        Rootfs rootfs = (await BringAsync(image, RootfsForm.Tree, caller)).Rootfs;
         if (Path.Exists(directory))
         {
             TreeRemover.Remove(directory);
@@ -60,31 +58,19 @@ internal static class ApptainerBuild
             throw Bad($"{path} is there already; --force replaces it");
         }
 
-        (ImageFacts facts, _) = await MaterialiseAsync(ApptainerFace.Reference(image, caller.WorkDirectory), null, caller);
-        PulledImage.Write(path, Pinned(facts));
+        FetchedImage fetched = await BringAsync(image, null, caller);
+        PulledImage.Write(path, Pinned(fetched.Prepared.Input.Image));
         return 0;
     }
 
-    /// <summary>Everything a caller finds out about an image without launching it.</summary>
-    /// <param name="reference">Of the image.</param>
+    /// <param name="image">As the command line names it.</param>
     /// <param name="form">Null: as the launcher of this node likes it.</param>
     /// <param name="caller">The settings.</param>
-    private static async Task<(ImageFacts Image, Rootfs Rootfs)> MaterialiseAsync(string reference, RootfsForm? form, RunSettings caller)
+    private static async Task<FetchedImage> BringAsync(string image, RootfsForm? form, RunSettings caller)
     {
         using SignalForwarding signals = new();
         using Composition parts = Composition.Create(caller);
-        Prepared prepared = await parts.Surveyor.PrepareAsync(ImageReferenceParser.Parse(reference, caller.WorkDirectory), everything: false, signals.Cancelled);
-        if (parts.OnDisk(prepared.Plan) is not { } chosen)
-        {
-            throw new GridWrapperException(prepared.Input.Image.ResolveFailure ?? Planner.Explain(prepared.Plan, prepared.Input));
-        }
-
-        new CacheDirectory(caller.CacheDirectory).Prepare();
-        Rootfs rootfs = await parts.Progress.ShowAsync(
-            chosen.Cost.Bytes,
-            () => parts.Strategy(chosen).MaterialiseAsync(prepared.Input, form ?? parts.Launcher(chosen.Launcher).FormOn(prepared.Input.Host), signals.Cancelled),
-            signals.Cancelled);
-        return (prepared.Input.Image, rootfs);
+        return await FetchedImage.BringAsync(parts, ApptainerFace.Reference(image, caller.WorkDirectory), form, signals.Cancelled);
     }
 
     /// <summary>The image by the digest that its name had when it was pulled.</summary>

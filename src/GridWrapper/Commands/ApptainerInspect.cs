@@ -29,7 +29,7 @@ internal static class ApptainerInspect
 
         if (config is null)
         {
-            throw new GridWrapperException(prepared.Input.Image.ResolveFailure ?? Planning.Planner.Explain(prepared.Plan, prepared.Input));
+            throw new GridWrapperException(prepared.WhyNothing);
         }
 
         await Console.Out.WriteAsync(words.Has(ApptainerMeaning.Json) ? Json(words, config) : Text(words, config));

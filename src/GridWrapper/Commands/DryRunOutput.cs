@@ -41,7 +41,7 @@ internal static class DryRunOutput
 
         if (run.Launch is null)
         {
-            Console.Error.WriteLine(ErrorReport.Line(run.Prepared.Input.Image.Barred ?? run.Prepared.Input.Image.ResolveFailure ?? Planner.Explain(run.Prepared.Plan, run.Prepared.Input)));
+            Console.Error.WriteLine(ErrorReport.Line(run.Prepared.WhyNothing));
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Collections;
 using GridWrapper.Diagnostics;
 using GridWrapper.Running;
 using Newtonsoft.Json.Linq;
@@ -10,7 +9,7 @@ internal static class PilotCommand
 {
     /// <summary>Null for a single job that is asked for.</summary>
     /// <exception cref="GridWrapperException">Not numbers.</exception>
-    internal static PilotLimits? Limits(OptionValues given)
+    internal static PilotLimits? Limits(OptionValues given, RunSettings settings)
     {
         string? jobs = given.Text(GlobalOptions.Jobs);
         string? lifetime = given.Text(GlobalOptions.Lifetime);
@@ -28,7 +27,7 @@ internal static class PilotCommand
         }
 
         return faults.Count > 0 ? throw GridWrapperException.BadInput("command-line", $"the command line is wrong: {string.Join("; ", faults)}")
-            : jobs is null && lifetime is null && !HandedDown() ? null
+            : jobs is null && lifetime is null && HarvesterDirectory.Of(settings.Environment)?.HasJobs != true ? null
             : new PilotLimits(jobs is null ? null : count, lifetime is null ? null : TimeSpan.FromSeconds(seconds));
     }
 
@@ -45,11 +44,5 @@ internal static class PilotCommand
         return outcome.Failure is { } failure ? ErrorReport.Print(failure)
             : outcome.Jobs is [{ } only] ? RunCommand.ExitCode(only, underPilot: false)
             : 0;
-    }
-
-    private static bool HandedDown()
-    {
-        Dictionary<string, string> environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(static e => (string)e.Key, static e => (string?)e.Value ?? "", StringComparer.Ordinal);
-        return HarvesterDirectory.Of(environment)?.HasJobs == true;
     }
 }

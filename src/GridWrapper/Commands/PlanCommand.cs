@@ -27,7 +27,7 @@ internal static class PlanCommand
             ImmutableArray<Finding> findings = await parts.Preflight.OfPlanAsync(prepared, parts.PredictRootfs(prepared), ct);
             await Console.Out.WriteLineAsync(settings.Json ? Json(prepared, views, findings) : Text(reference, prepared, views, findings));
             return prepared.Plan.Chosen is null
-                ? ErrorReport.Print(prepared.Input.Image.Barred ?? prepared.Input.Image.ResolveFailure ?? Planner.Explain(prepared.Plan, prepared.Input))
+                ? ErrorReport.Print(prepared.WhyNothing)
                 : 0;
         });
         return command;

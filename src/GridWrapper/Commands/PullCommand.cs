@@ -1,7 +1,4 @@
 using System.CommandLine;
-using GridWrapper.Diagnostics;
-using GridWrapper.Images;
-using GridWrapper.Layers;
 using GridWrapper.Planning;
 using GridWrapper.Running;
 using GridWrapper.Strategies;
@@ -23,17 +20,7 @@ internal static class PullCommand
         {
             RunSettings settings = SettingsReader.Read(CommandOptions.Values(parsed));
             using Composition parts = Composition.Create(settings);
-            Prepared prepared = await parts.Surveyor.PrepareAsync(ImageReferenceParser.Parse(parsed.GetRequiredValue(image), settings.WorkDirectory), everything: false, ct);
-            if (parts.OnDisk(prepared.Plan) is not { } chosen)
-            {
-                return ErrorReport.Print(prepared.Input.Image.Barred ?? prepared.Input.Image.ResolveFailure ?? Planner.Explain(prepared.Plan, prepared.Input));
-            }
-
-            new CacheDirectory(settings.CacheDirectory).Prepare();
-            Rootfs rootfs = await parts.Progress.ShowAsync(
-                chosen.Cost.Bytes,
-                () => parts.Strategy(chosen).MaterialiseAsync(prepared.Input, parts.Launcher(chosen.Launcher).FormOn(prepared.Input.Host), ct),
-                ct);
+            (Prepared prepared, Candidate chosen, Rootfs rootfs) = await FetchedImage.BringAsync(parts, parsed.GetRequiredValue(image), null, ct);
             await Console.Out.WriteLineAsync(settings.Json
                 ? new JObject
                 {

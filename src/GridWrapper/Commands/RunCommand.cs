@@ -20,13 +20,14 @@ internal static class RunCommand
         command.SetAction((parsed, ct) =>
         {
             OptionValues given = CommandOptions.Values(parsed);
-            if (given.Flag(GlobalOptions.PullJob) && !given.Flag(GlobalOptions.DryRun) && PilotCommand.Limits(given) is { } limits)
+            RunSettings settings = SettingsReader.Read(given);
+            if (given.Flag(GlobalOptions.PullJob) && !settings.DryRun && PilotCommand.Limits(given, settings) is { } limits)
             {
-                return PilotCommand.RunAsync(SettingsReader.Read(given), limits);
+                return PilotCommand.RunAsync(settings, limits);
             }
 
             JobRun.Source source = new([.. parsed.GetValue(words) ?? []], given.Text(GlobalOptions.Job), given.Flag(GlobalOptions.PullJob));
-            return RunAsync(SettingsReader.Read(given), source, ct);
+            return RunAsync(settings, source, ct);
         });
         return command;
     }

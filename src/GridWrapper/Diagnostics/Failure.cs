@@ -24,4 +24,16 @@ internal sealed record Failure
 
     /// <summary>The process exit code this failure leads to, see <see cref="ExitCodes"/>.</summary>
     public int ExitCode { get; init; } = ExitCodes.CannotRun;
+
+    /// <summary>A fault of this node while an image is made ready: the same job may run on another.</summary>
+    internal static Failure OfNode(string step, int pilotErrorCode, string message) => new()
+    {
+        Blame = Blame.Site,
+        Phase = Phase.Materialise,
+        Step = step,
+        PilotErrorCode = pilotErrorCode,
+        Message = message,
+        Retryable = true,
+        ExitCode = ExitCodes.TryElsewhere,
+    };
 }

@@ -26,14 +26,7 @@ internal sealed record JobDocument(JObject Job, int Count)
     {
         try
         {
-            string text = JsonText.Decode(content, MaxBytes).Trim();
-            ImmutableArray<JObject>? jobs = text[0] switch
-            {
-                '{' or '[' => JobShapes.FromJson(JsonText.Parse(content, MaxBytes, DuplicatePropertyNameHandling.Replace), faults),
-                '<' => throw new FormatException($"it is a web page or XML, not a job; it begins with {Quoted.Text(JsonText.Beginning(text))}"),
-                _ => JobShapes.FromForm(text, faults),
-            };
-            return jobs is null ? null : Choose(jobs.Value, pandaId, faults);
+            return All(content, faults) is { } jobs ? Choose(jobs, pandaId, faults) : null;
         }
         catch (FormatException e)
         {
@@ -47,18 +40,25 @@ internal sealed record JobDocument(JObject Job, int Count)
     {
         try
         {
-            string text = JsonText.Decode(content, MaxBytes).Trim();
             FaultList unheard = new();
-            ImmutableArray<JObject>? jobs = text[0] is '{' or '['
-                ? JobShapes.FromJson(JsonText.Parse(content, MaxBytes, DuplicatePropertyNameHandling.Replace), unheard)
-                : JobShapes.FromForm(text, unheard);
-            return [.. (jobs ?? []).Select(job => new JobFields(job, unheard).Whole("PandaID")).OfType<long>().Distinct()];
+            return [.. (All(content, unheard) ?? []).Select(job => new JobFields(job, unheard).Whole("PandaID")).OfType<long>().Distinct()];
         }
         catch (FormatException)
         {
             // Whoever reads the document as a job says what is wrong with it.
             return [];
         }
+    }
+
+    private static ImmutableArray<JObject>? All(ReadOnlySpan<byte> content, FaultList faults)
+    {
+        string text = JsonText.Decode(content, MaxBytes).Trim();
+        return text[0] switch
+        {
+            '{' or '[' => JobShapes.FromJson(JsonText.Parse(content, MaxBytes, DuplicatePropertyNameHandling.Replace), faults),
+            '<' => throw new FormatException($"it is a web page or XML, not a job; it begins with {Quoted.Text(JsonText.Beginning(text))}"),
+            _ => JobShapes.FromForm(text, faults),
+        };
     }
 
     private static JobDocument? Choose(ImmutableArray<JObject> jobs, long? pandaId, FaultList faults)

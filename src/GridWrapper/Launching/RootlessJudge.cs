@@ -28,12 +28,7 @@ internal static class RootlessJudge
 
     private static Verdict.Refused? RootFault(NamespaceFacts facts, bool writable)
     {
-        if (facts.Overlay.Works)
-        {
-            return null;
-        }
-
-        if (facts.FuseOverlay.Works)
+        if (facts.Overlay.Works || facts.FuseOverlay.Works)
         {
             return null;
         }

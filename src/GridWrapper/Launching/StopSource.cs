@@ -16,6 +16,9 @@ internal sealed class StopSource
     /// <summary>The first terminating signal received from outside, null if none.</summary>
     internal int? Signal { get; private set; }
 
+    /// <summary>Told of each request to stop, after the payload.</summary>
+    internal Action<StopReason> Requested { get; init; } = static _ => { };
+
     /// <summary>Asks for the end of the payload: TERM, grace, KILL.</summary>
     internal void RequestStop(StopReason reason, int signal = 15)
     {
@@ -29,6 +32,7 @@ internal sealed class StopSource
         }
 
         Forward(signal);
+        Requested(reason);
     }
 
     /// <summary>Hands a signal on to the payload's process group.</summary>

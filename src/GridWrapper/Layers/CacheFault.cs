@@ -40,17 +40,10 @@ internal static class CacheFault
     /// <summary>Space ran out, was seen to run out, and making room did not help.</summary>
     /// <param name="doing">What was going on, or what is wanted.</param>
     internal static GridWrapperException NoRoom(string cache, string doing, FileSystemState state, Exception? inner) => new(
-        new Failure
-        {
-            Blame = Blame.Site,
-            Phase = Phase.Materialise,
-            Step = "make-room",
-            Errno = inner is null ? "ENOSPC" : FileTrouble.ErrnoName(inner) ?? "ENOSPC",
-            PilotErrorCode = PilotError.NoLocalSpace,
-            Message = $"{doing}; the cache {cache} has {Free(state)} after everything that nobody uses was removed; free space there (or inodes, or quota), or {Choose}",
-            Retryable = true,
-            ExitCode = ExitCodes.TryElsewhere,
-        },
+        Failure.OfNode(
+            "make-room",
+            PilotError.NoLocalSpace,
+            $"{doing}; the cache {cache} has {Free(state)} after everything that nobody uses was removed; free space there (or inodes, or quota), or {Choose}") with { Errno = inner is null ? "ENOSPC" : FileTrouble.ErrnoName(inner) ?? "ENOSPC" },
         inner);
 
     /// <summary>For people: "12 MB and 345 inodes free".</summary>
@@ -59,16 +52,6 @@ internal static class CacheFault
         : string.Create(CultureInfo.InvariantCulture, $"{state.FreeBytes / 1e6:0} MB and {state.FreeInodes} inodes free");
 
     private static GridWrapperException Fault(string message, string? errno, Exception? inner) => new(
-        new Failure
-        {
-            Blame = Blame.Site,
-            Phase = Phase.Materialise,
-            Step = Step,
-            Errno = errno,
-            PilotErrorCode = errno is "ENOSPC" or "EDQUOT" ? PilotError.NoLocalSpace : PilotError.Mkdir,
-            Message = message,
-            Retryable = true,
-            ExitCode = ExitCodes.TryElsewhere,
-        },
+        Failure.OfNode(Step, errno is "ENOSPC" or "EDQUOT" ? PilotError.NoLocalSpace : PilotError.Mkdir, message) with { Errno = errno },
         inner);
 }

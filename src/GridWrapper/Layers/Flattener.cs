@@ -9,6 +9,18 @@ internal sealed class Flattener(CacheDirectory cache, TimeProvider clock)
 {
     private static readonly TimeSpan LockPatience = TimeSpan.FromMinutes(60);
 
+    /// <summary>The same, held: between its making and the lease a clean-up may take it, and then it is made again.</summary>
+    internal async Task<string> EnsureHeldAsync(Digest config, ImmutableArray<StoredLayer> layers, CacheLeases? leases, CancellationToken ct)
+    {
+        string tree;
+        do
+        {
+            tree = await EnsureAsync(config, layers, ct);
+        }
+        while (leases?.TryHold(cache.FlatDirectory(config)) == false);
+        return tree;
+    }
+
     /// <summary>The flattened tree of an image, made if it is not there.</summary>
     /// <param name="layers">Base layer first.</param>
     internal async Task<string> EnsureAsync(Digest config, ImmutableArray<StoredLayer> layers, CancellationToken ct)

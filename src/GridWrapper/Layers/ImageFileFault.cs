@@ -21,16 +21,9 @@ internal static class ImageFileFault
 
     /// <summary>The file was there when the plan was made.</summary>
     internal static GridWrapperException Unreadable(string path, Exception inner) => new(
-        new Failure
-        {
-            Blame = Blame.Site,
-            Phase = Phase.Materialise,
-            Step = "read-image",
-            Errno = (inner as Linux.LinuxException)?.ErrnoName,
-            PilotErrorCode = PilotError.ContainerImageMountFailure,
-            Message = $"reading the image {path} failed: {inner.Message}; check the file and the file system that it lies on",
-            Retryable = true,
-            ExitCode = ExitCodes.TryElsewhere,
-        },
+        Failure.OfNode(
+            "read-image",
+            PilotError.ContainerImageMountFailure,
+            $"reading the image {path} failed: {inner.Message}; check the file and the file system that it lies on") with { Errno = (inner as Linux.LinuxException)?.ErrnoName },
         inner);
 }

@@ -27,44 +27,25 @@ internal static class LayerFault
         bool full = CacheRoom.IsFull(inner);
         string advice = full ? "free space there or choose another place with --cache" : "check the file system, or choose another place with --cache";
         return new GridWrapperException(
-            new Failure
-            {
-                Blame = Blame.Site,
-                Phase = Phase.Materialise,
-                Step = UnpackStep,
-                Errno = errno,
-                PilotErrorCode = full ? PilotError.NoLocalSpace : PilotError.ContainerGeneralFailure,
-                Message = $"{doing} in the cache {cache} failed: {inner.Message}; {advice}",
-                Retryable = true,
-                ExitCode = ExitCodes.TryElsewhere,
-            },
+            Failure.OfNode(
+                UnpackStep,
+                full ? PilotError.NoLocalSpace : PilotError.ContainerGeneralFailure,
+                $"{doing} in the cache {cache} failed: {inner.Message}; {advice}") with { Errno = errno },
             inner);
     }
 
     internal static GridWrapperException NoZstd(Digest blob, Exception inner) => new(
-        new Failure
-        {
-            Blame = Blame.Site,
-            Phase = Phase.Materialise,
-            Step = UnpackStep,
-            PilotErrorCode = PilotError.ContainerGeneralFailure,
-            Message = $"layer {blob} is compressed with zstd and this node has no libzstd.so.1; install the package libzstd (libzstd1), or push the image with gzip layers",
-            Retryable = true,
-            ExitCode = ExitCodes.TryElsewhere,
-        },
+        Failure.OfNode(
+            UnpackStep,
+            PilotError.ContainerGeneralFailure,
+            $"layer {blob} is compressed with zstd and this node has no libzstd.so.1; install the package libzstd (libzstd1), or push the image with gzip layers"),
         inner);
 
     internal static GridWrapperException Busy(string what, TimeoutException inner) => new(
-        new Failure
-        {
-            Blame = Blame.Site,
-            Phase = Phase.Materialise,
-            Step = "wait-for-lock",
-            PilotErrorCode = PilotError.CommandTimedOut,
-            Message = $"another process on this node is making {what} and did not finish: {inner.Message}; look for a stuck gridwrap of the same user",
-            Retryable = true,
-            ExitCode = ExitCodes.TryElsewhere,
-        },
+        Failure.OfNode(
+            "wait-for-lock",
+            PilotError.CommandTimedOut,
+            $"another process on this node is making {what} and did not finish: {inner.Message}; look for a stuck gridwrap of the same user"),
         inner);
 
     /// <summary>The transfer of a blob broke again and again.</summary>

@@ -1,6 +1,6 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Linux;
-using NLog;
 
 namespace GridWrapper.Layers;
 
@@ -9,7 +9,7 @@ namespace GridWrapper.Layers;
 /// <param name="leases">Hold what is used against a clean-up; null where nothing is used.</param>
 internal sealed class OwnLayers(CacheDirectory cache, CacheLeases? leases)
 {
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(OwnLayers));
 
     /// <summary>Null where it is not there, or is none that this version can use.</summary>
     internal StoredLayer? Find(Digest diffId)

@@ -18,10 +18,10 @@ internal static class JobDirectoryNames
         "container_script.sh", "my_release_setup.sh", "pid.txt", "pandaJobData.out", "HPCJobs.json", "job_definition.json", "queuedata.json", "heartbeat.json",
     ];
 
-    /// <summary>Files that were brought for the payload: its inputs and its sandbox.</summary>
+    /// <summary>Files that were brought for the payload: its inputs, also those that only its document names, and its sandbox.</summary>
     internal static IEnumerable<string> Brought(JobRequest job)
     {
-        IEnumerable<string> inputs = job.Inputs.Concat(job.InMap.SelectMany(s => s.Files)).Select(f => f[(f.LastIndexOf('/') + 1)..]);
+        IEnumerable<string> inputs = job.Inputs.Concat(job.InMap.SelectMany(s => s.Files)).Concat(job.InputFiles.Select(i => i.Lfn)).Select(f => f[(f.LastIndexOf('/') + 1)..]);
         return job.Sandbox is { } sandbox ? inputs.Append(sandbox.File) : inputs;
     }
 

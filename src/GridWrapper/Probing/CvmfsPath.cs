@@ -32,6 +32,20 @@ internal static class CvmfsPath
         return rest.Length == 0 ? null : end < 0 ? rest : rest[..end];
     }
 
+    /// <summary>The directory of the repository that the first of these paths lies in that lies in one; null where none does.</summary>
+    internal static string? RepositoryDirectory(string root, params ReadOnlySpan<string> paths)
+    {
+        foreach (string path in paths)
+        {
+            if (RepositoryOf(path, root) is { } name)
+            {
+                return Path.Combine(root, name);
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>The repository of a profile's entry, which may name a directory of it: "unpacked.cern.ch" or "site.example.org/images".</summary>
     internal static string RepositoryPart(string entry) => entry.Split('/')[0];
 

@@ -8,7 +8,7 @@ internal sealed record ImageFileFacts
     /// <summary>What is wrong with the file; empty for a good one. The rest is then of no use.</summary>
     public string Fault { get; init; } = "";
 
-    /// <summary>"squashfs", or what Apptainer alone can make use of: "ext3", "an encrypted squashfs", "an OCI image".</summary>
+    /// <summary><see cref="Squashfs"/>, or what Apptainer alone can make use of: one of the others, for people.</summary>
     public required string Content { get; init; }
 
     /// <summary>As Go names it; empty where the file does not say.</summary>
@@ -37,4 +37,7 @@ internal sealed record ImageFileFacts
     public string? Undecodable { get; init; }
 
     internal const string Squashfs = "squashfs";
+    internal const string EncryptedSquashfs = "an encrypted squashfs";
+    internal const string Ext3 = "an ext3 file system";
+    internal const string OciImage = "an OCI image (oci-sif)";
 }

@@ -13,13 +13,11 @@ internal sealed class ImageInsideProbe(IProbeChildren children)
             return new Fact<ImageInside>.Unknown("the tree does not exist yet");
         }
 
-        MountInfo mounts = MountInfo.Read();
-        if (question.Layers.All(l => LocalPath.Resolve(l, mounts) is LocalPath.Here or LocalPath.Missing))
+        if (LocalPath.AreLocal(question.Layers))
         {
             return Here(question, platform);
         }
 
-        string? remote = question.Layers.FirstOrDefault(l => CvmfsPath.IsBelow(l, policy.Root));
         ProbeReply reply = await children.AskAsync(
             new ProbeQuestion
             {
@@ -27,7 +25,7 @@ internal sealed class ImageInsideProbe(IProbeChildren children)
                 Arguments = question.ToWords(),
                 FirstDeadline = TimeSpan.FromSeconds(policy.FirstTouchSeconds),
                 StepDeadline = TimeSpan.FromSeconds(policy.StepSeconds),
-                Repository = remote is not null && CvmfsPath.RepositoryOf(remote, policy.Root) is { } name ? Path.Combine(policy.Root, name) : null,
+                Repository = CvmfsPath.RepositoryDirectory(policy.Root, question.Layers.AsSpan()),
             },
             ct);
         return reply.End == ProbeEnd.Answered ? Judge(key => reply[key], question, platform) : new Fact<ImageInside>.Unknown(reply.Trouble);

@@ -23,6 +23,13 @@ internal abstract record LocalPath
     /// <summary>It does not exist (ENOENT, ENOTDIR), or the way is barred (EACCES, ELOOP).</summary>
     internal sealed record Missing(string Path, int Errno) : LocalPath;
 
+    /// <summary>Whether nothing that is there of these paths lies on a file system that may hang.</summary>
+    internal static bool AreLocal(ImmutableArray<string> paths)
+    {
+        MountInfo mounts = MountInfo.Read();
+        return paths.All(path => Resolve(path, mounts) is Here or Missing);
+    }
+
     internal static LocalPath Resolve(string path, MountInfo mounts)
     {
         Stack<string> ahead = new(path.Split('/').Reverse());

@@ -40,7 +40,7 @@ internal sealed class PathProbe(IProbeChildren children)
                 Arguments = [path, policy.Root],
                 FirstDeadline = TimeSpan.FromSeconds(onCvmfs ? policy.FirstTouchSeconds : policy.StepSeconds),
                 StepDeadline = TimeSpan.FromSeconds(policy.StepSeconds),
-                Repository = CvmfsPath.RepositoryOf(path, policy.Root) is { } name ? Path.Combine(policy.Root, name) : null,
+                Repository = CvmfsPath.RepositoryDirectory(policy.Root, path),
             },
             ct);
 

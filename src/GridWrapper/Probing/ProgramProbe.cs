@@ -14,15 +14,13 @@ internal sealed class ProgramProbe(IProbeChildren children)
 
     internal async Task<Fact<ProgramNeeds>> FindAsync(ProgramQuestion question, CvmfsPolicy policy, CancellationToken ct)
     {
-        MountInfo mounts = MountInfo.Read();
-        if (question.Layers.All(l => LocalPath.Resolve(l, mounts) is LocalPath.Here or LocalPath.Missing))
+        if (LocalPath.AreLocal(question.Layers))
         {
             ProbeOutput.ToDictionary output = new();
             ProgramCheck.Run(question, output);
             return Judge(key => output.Values.GetValueOrDefault(key, ""), question);
         }
 
-        string? remote = question.Layers.FirstOrDefault(l => CvmfsPath.IsBelow(l, policy.Root));
         ProbeReply reply = await children.AskAsync(
             new ProbeQuestion
             {
@@ -30,7 +28,7 @@ internal sealed class ProgramProbe(IProbeChildren children)
                 Arguments = question.ToWords(),
                 FirstDeadline = TimeSpan.FromSeconds(policy.StepSeconds),
                 StepDeadline = TimeSpan.FromSeconds(policy.StepSeconds),
-                Repository = remote is not null && CvmfsPath.RepositoryOf(remote, policy.Root) is { } name ? Path.Combine(policy.Root, name) : null,
+                Repository = CvmfsPath.RepositoryDirectory(policy.Root, question.Layers.AsSpan()),
             },
             ct);
         return reply.End == ProbeEnd.Answered ? Judge(key => reply[key], question) : new Fact<ProgramNeeds>.Unknown(reply.Trouble);

@@ -95,17 +95,17 @@ internal sealed class HttpExchange : IDisposable
         {
             // The message names the proxy with the password in its address: it is not repeated. Some proxies answer 401 to a wrong password.
             bool refused = e.HttpRequestError == HttpRequestError.ProxyTunnelError;
-            if (refused && (e.Message.Contains("'407'", StringComparison.Ordinal) || e.Message.Contains("'401'", StringComparison.Ordinal)))
+            if (refused && e.StatusCode is HttpStatusCode.ProxyAuthenticationRequired or HttpStatusCode.Unauthorized)
             {
                 return new HttpResponseMessage(HttpStatusCode.ProxyAuthenticationRequired) { RequestMessage = request };
             }
 
             bool distrusted = e.InnerException is AuthenticationException;
-            string why = distrusted ? "its TLS certificate is not trusted on this node: " + e.InnerException!.Message : refused ? WithoutAddress(e.Message) : Innermost(e);
+            string why = distrusted ? "its TLS certificate is not trusted on this node: " + e.InnerException!.Message : refused ? NoTunnel(e.StatusCode) : Innermost(e);
             throw new TransientRegistryException($"{url} could not be reached{way}: {why}", refused ? null : e)
             {
                 // A proxy that answers 5xx was reached, and did not reach the registry.
-                AtProxy = proxy is not null && (e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError || (refused && !e.Message.Contains("'5", StringComparison.Ordinal))),
+                AtProxy = proxy is not null && (e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError || (refused && (int?)e.StatusCode is not >= 500)),
             };
         }
     }
@@ -114,8 +114,7 @@ internal sealed class HttpExchange : IDisposable
     private static string Limits(HttpResponseMessage response) => string.Concat(((string[])["ratelimit-limit", "ratelimit-remaining"])
         .Where(name => response.Headers.Contains(name)).Select(name => $", {name} {Diagnostics.Quoted.Clean(string.Join(' ', response.Headers.GetValues(name)))}"));
 
-    private static string WithoutAddress(string message) =>
-        message.LastIndexOf('\'') is > 0 and int quote ? "it opened no tunnel, " + message[(message.LastIndexOf('\'', quote - 1) + 1)..quote] : "it opened no tunnel";
+    private static string NoTunnel(HttpStatusCode? status) => status is { } code ? string.Create(CultureInfo.InvariantCulture, $"it opened no tunnel, {(int)code}") : "it opened no tunnel";
 
     private static string Innermost(Exception e) => e.InnerException is { } inner ? Innermost(inner) : e.Message;
 

@@ -77,8 +77,8 @@ internal sealed class PandaTransport(PandaOptions options) : IDisposable
     {
         if (response.ErrorException is { } error && response.StatusCode == 0)
         {
-            bool untrusted = Causes(error).OfType<AuthenticationException>().Any();
-            return new PandaReply(0, ServerAnswer.OneLine(string.Join(": ", Causes(error).Select(static e => e.Message).Distinct())), untrusted);
+            bool untrusted = ExceptionCauses.Of(error).OfType<AuthenticationException>().Any();
+            return new PandaReply(0, ServerAnswer.OneLine(ExceptionCauses.Text(error)), untrusted);
         }
 
         int status = (int)response.StatusCode;
@@ -86,14 +86,6 @@ internal sealed class PandaTransport(PandaOptions options) : IDisposable
         return status is >= 300 and < 400
             ? new PandaReply(status, $"redirected to {response.GetHeaderValue("Location") ?? "nowhere"}: name that server instead")
             : new PandaReply(status, text);
-    }
-
-    private static IEnumerable<Exception> Causes(Exception error)
-    {
-        for (Exception? e = error; e is not null; e = e.InnerException)
-        {
-            yield return e;
-        }
     }
 
     private RestRequest Request(PandaCall call, string? token) => Request(call, token, options.Credentials.Origin);

@@ -28,6 +28,7 @@ internal sealed class Composition : IDisposable
             new StorageContext { Policy = settings.Site.Storage, Environment = settings.Environment, Time = time },
             StorageCredentials.FromEnvironment(new CredentialSurroundings { Variable = name => settings.Environment.GetValueOrDefault(name), Uid = Linux.Libc.GetUid() }),
             Random.Shared));
+        Sandboxes = new SandboxFetcher(() => _http.Value, time);
         Time = time;
         Children = new ProbeChildren(ProbeProgram.Self, time);
         Clients = new RegistryClientFactory(time, Random.Shared) { ConfigFile = settings.RegistryConfig };
@@ -82,8 +83,7 @@ internal sealed class Composition : IDisposable
 
     internal RootLadder Ladder { get; }
 
-    /// <summary>For sandbox tarballs only.</summary>
-    internal HttpClient Http => _http.Value;
+    internal SandboxFetcher Sandboxes { get; }
 
     internal static Composition Create(RunSettings settings) => new(settings, TimeProvider.System);
 
@@ -92,9 +92,6 @@ internal sealed class Composition : IDisposable
         new(settings, TimeProvider.System) { Strategies = strategies, Launchers = launchers };
 
     internal IRootfsStrategy Strategy(Candidate candidate) => Strategies.First(s => s.Name == candidate.Strategy && s.Way == candidate.Way);
-
-    /// <summary>What a run would try first of the ways that leave the root on this node, for those who want to have it and not to run it; null when there is none.</summary>
-    internal Candidate? OnDisk(RunPlan plan) => plan.Candidates.FirstOrDefault(c => c.IsUsable && Strategy(c).LeavesRoot);
 
     internal ILauncher Launcher(string name) => Launchers.First(l => l.Name == name);
 
@@ -110,12 +107,11 @@ internal sealed class Composition : IDisposable
     /// <summary>The request that the launch of the chosen candidate would be built from; null when nothing is usable. A tree that is there already is looked into.</summary>
     internal async Task<LaunchRequest?> PredictRequestAsync(Prepared prepared, Func<Rootfs, LaunchRequest> compose, CancellationToken ct)
     {
-        if (prepared.Plan.Chosen is not { } chosen)
+        if (PredictRootfs(prepared) is not { } rootfs)
         {
             return null;
         }
 
-        Rootfs rootfs = Strategy(chosen).Predict(prepared.Input, Launcher(chosen.Launcher).FormOn(prepared.Input.Host));
         LaunchRequest request = compose(await Look.AtAsync(rootfs, prepared.Input.Host, ct));
         return (await Preflight.LookAsync(request, ct)).Request;
     }

@@ -1,14 +1,13 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Jobs;
-using GridWrapper.Outputs;
-using Newtonsoft.Json;
+using GridWrapper.Staging;
 using Newtonsoft.Json.Linq;
 
 namespace GridWrapper.Running;
 
 /// <summary>
 /// The directory that Harvester and its worker share ($HARVESTER_WORKDIR): jobs come down in it, and what is known of them, their outputs and the wish to end go
-/// through it. Every file is written under another name and renamed, because Harvester reads while we write.
+/// through it.
 /// </summary>
 internal sealed class HarvesterDirectory(string path)
 {
@@ -25,7 +24,7 @@ internal sealed class HarvesterDirectory(string path)
 
     /// <summary>Null where there is no such directory.</summary>
     internal static HarvesterDirectory? Of(IReadOnlyDictionary<string, string> environment) =>
-        environment.GetValueOrDefault("HARVESTER_WORKDIR") is { Length: > 0 } path && Directory.Exists(path) ? new HarvesterDirectory(System.IO.Path.GetFullPath(path)) : null;
+        environment.GetValueOrDefault(HarvesterFile.DirectoryVariable) is { Length: > 0 } path && Directory.Exists(path) ? new HarvesterDirectory(System.IO.Path.GetFullPath(path)) : null;
 
     /// <summary>The jobs that were handed down, each once: the file is removed, as the pilot does. None where there is no file.</summary>
     /// <exception cref="GridWrapperException">The file cannot be read.</exception>
@@ -33,8 +32,8 @@ internal sealed class HarvesterDirectory(string path)
     {
         foreach (string file in JobFiles.Select(In).Where(File.Exists))
         {
-            JobReadResult first = await JobSource.ReadAsync(file, settings, ct);
-            byte[] content = await File.ReadAllBytesAsync(file, ct);
+            byte[] content = await JobSource.ContentAsync(file, ct);
+            JobReadResult first = JobSource.Read(content, settings);
             File.Delete(file);
             ImmutableArray<long> ids = JobReader.Numbers(content);
             Log.Info("{File} holds the jobs {Ids}", file, string.Join(", ", ids));
@@ -46,63 +45,28 @@ internal sealed class HarvesterDirectory(string path)
         return [];
     }
 
-    /// <summary>event_status.dump.json: the outputs and the log of the job, for Harvester to stage out. Entries that it has not taken yet are kept.</summary>
+    /// <summary>The outputs and the log of the job, for Harvester to stage out: those that were not delivered already.</summary>
     internal void AddOutputs(JobOutcome outcome)
     {
-        if (outcome.PandaId is not { } id)
+        if (outcome.PandaId is not { } id || outcome.HandedOver)
         {
             return;
         }
 
-        JArray files = [.. outcome.Failure is null && outcome.Image?.Result is { ExitCode: 0 } ? outcome.Outputs.Files.Select(static f => Entry("output", f)) : []];
-        if (outcome.Log is { } log)
-        {
-            files.Add(Entry("log", log));
-        }
-
-        JObject document = Standing("event_status.dump.json");
-        document[id.ToString(CultureInfo.InvariantCulture)] = files;
-        Write("event_status.dump.json", document);
+        IEnumerable<JObject> outputs = outcome.Failure is null && outcome.Image?.Result is { ExitCode: 0 }
+            ? outcome.Outputs.Files.Where(static f => f.Url is null).Select(static f => HarvesterFile.Entry("output", f))
+            : [];
+        Set(HarvesterFile.Outputs, id, new JArray(outputs.Concat(outcome.Log is { Url: null } log ? [HarvesterFile.Entry("log", log)] : [])));
     }
 
     /// <summary>worker_attributes.json: the state of each job, for Harvester to pass on.</summary>
-    internal void SetAttributes(long pandaId, JObject attributes)
-    {
-        JObject document = Standing("worker_attributes.json");
-        document[pandaId.ToString(CultureInfo.InvariantCulture)] = attributes;
-        Write("worker_attributes.json", document);
-    }
+    internal void SetAttributes(long pandaId, JObject attributes) => Set("worker_attributes.json", pandaId, attributes);
 
-    private static JObject Entry(string type, OutputFile file) => new()
-    {
-        ["type"] = type,
-        ["path"] = file.Path,
-        ["guid"] = file.Guid,
-        ["fsize"] = file.SizeBytes,
-        ["chksum"] = file.Adler32,
-    };
-
-    private JObject Standing(string name)
+    private void Set(string name, long pandaId, JToken entry)
     {
         try
         {
-            return File.Exists(In(name)) ? JObject.Parse(File.ReadAllText(In(name))) : [];
-        }
-        catch (Exception e) when (e is JsonException or IOException)
-        {
-            // Harvester takes the file away when it has read it.
-            Log.Debug("{Name} is written anew: {Message}", name, e.Message);
-            return [];
-        }
-    }
-
-    private void Write(string name, JObject document)
-    {
-        try
-        {
-            string partial = In(name + ".tmp");
-            File.WriteAllText(partial, document.ToString(Formatting.None));
-            File.Move(partial, In(name), overwrite: true);
+            HarvesterFile.Set(path, name, pandaId, entry);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

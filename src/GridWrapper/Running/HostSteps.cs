@@ -71,7 +71,7 @@ internal sealed class HostSteps(RunSettings settings, SandboxFetcher fetcher) : 
         string target = Path.Combine(settings.WorkDirectory, file);
         if (!File.Exists(target))
         {
-            string? handed = settings.Environment.GetValueOrDefault("HARVESTER_WORKDIR") is { Length: > 0 } harvester ? Path.Combine(harvester, file) : null;
+            string? handed = settings.Environment.GetValueOrDefault(Staging.HarvesterFile.DirectoryVariable) is { Length: > 0 } harvester ? Path.Combine(harvester, file) : null;
             if (handed is not null && File.Exists(handed))
             {
                 File.Copy(handed, target);

@@ -24,7 +24,7 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
         ImageOutcome outcome = new() { Input = prepared.Input, Plan = prepared.Plan, Timings = prepared.Timings };
         if (prepared.Plan.Chosen is null)
         {
-            return outcome with { Failure = prepared.Input.Image.Barred ?? prepared.Input.Image.ResolveFailure ?? Planner.Explain(prepared.Plan, prepared.Input) };
+            return outcome with { Failure = prepared.WhyNothing };
         }
 
         if (Preflight.OfPlatform(prepared.Input).Failure is { } unfit)

@@ -33,6 +33,17 @@ internal static class JobFailure
         Retryable = true,
     });
 
+    /// <summary>The workload manager asked for the end where no payload was running that could have ended of it.</summary>
+    internal static Failure KilledByServer => new()
+    {
+        Blame = Blame.Server,
+        Phase = Phase.Job,
+        Step = "tobekilled",
+        PilotErrorCode = PilotError.PandaKill,
+        Message = "the workload manager asked for the end of the job (tobekilled) when no payload was running",
+        ExitCode = ExitCodes.SignalBase + 15,
+    };
+
     /// <summary>The catalogue that stage-in left is no use.</summary>
     internal static GridWrapperException BadCatalogue(string path, string why) => new(new Failure
     {

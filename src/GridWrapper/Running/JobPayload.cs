@@ -67,11 +67,18 @@ internal sealed class JobPayload(RunSettings settings, JobRequest job)
             File.WriteAllText(path, PayloadText.JoinStream(list.Stream, job, _inputs.Seen));
         }
 
-        _inputs.Link();
-
-        if (GivesProxy)
+        try
         {
-            CopyProxy();
+            _inputs.Link();
+            if (GivesProxy)
+            {
+                CopyProxy();
+            }
+        }
+        catch
+        {
+            TakeAway();
+            throw;
         }
     }
 

@@ -42,6 +42,9 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
     private TimeSpan? Wanted => Settings.Timeout
         ?? (job.MaxWalltimeSeconds is > 0 and { } seconds && LimitChoice.CountJobs(Settings.Site, underPilot: link is null) ? TimeSpan.FromSeconds(seconds) : null);
 
+    /// <summary>The workload manager asked for the end, and no signal did.</summary>
+    private bool KilledByServer => signals.Unwanted.IsCancellationRequested && !signals.Cancelled.IsCancellationRequested;
+
     internal async Task<JobOutcome> RunAsync()
     {
         JobOutcome outcome = new() { Job = job, PandaId = job.PandaId, Attempt = job.Attempt, Timings = new Timings() };
@@ -51,11 +54,12 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
             if (link is not null)
             {
                 await link.StartingAsync(signals.Stop, signals.Cancelled);
+                signals.Unwanted.ThrowIfCancellationRequested();
             }
 
             if (_delivery is not null)
             {
-                await _delivery.CheckAsync(signals.Cancelled);
+                await _delivery.CheckAsync(signals.Unwanted);
             }
 
             outcome = await PayloadAsync(outcome);
@@ -65,9 +69,9 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         {
             outcome = outcome with { Failure = e.Failure };
         }
-        catch (OperationCanceledException) when (signals.Cancelled.IsCancellationRequested)
+        catch (OperationCanceledException) when (signals.Unwanted.IsCancellationRequested)
         {
-            outcome = outcome with { Failure = ErrorReport.InterruptedBy(signals.Stop.Signal) };
+            outcome = outcome with { Failure = KilledByServer ? JobFailure.KilledByServer : ErrorReport.InterruptedBy(signals.Stop.Signal) };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -111,16 +115,16 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
     {
         using SafeFileHandle? stdout = Stream(StdoutName);
         using SafeFileHandle? stderr = Stream(StderrName);
-        using HostSteps steps = new(Settings, new SandboxFetcher(parts.Http, parts.Time)) { Output = stdout, Errors = stderr };
+        using HostSteps steps = new(Settings, parts.Sandboxes) { Output = stdout, Errors = stderr };
         JobPayload payload = await PrepareAsync(steps);
-        Prepared prepared = await parts.Surveyor.PrepareAsync(job.Image, everything: false, signals.Cancelled);
+        Prepared prepared = await parts.Surveyor.PrepareAsync(job.Image, everything: false, signals.Unwanted);
         new CacheDirectory(Settings.CacheDirectory).Prepare();
         using ScratchDirectory scratch = ScratchDirectory.Create(Settings.CacheDirectory);
         payload.PrepareFiles();
         try
         {
             RunControl control = Control(stdout, stderr, scratch.Path);
-            ImageOutcome image = await parts.Runner.RunAsync(prepared, rootfs => payload.Compose(prepared.Input, rootfs, scratch.Path), control, signals.Cancelled);
+            ImageOutcome image = await parts.Runner.RunAsync(prepared, rootfs => payload.Compose(prepared.Input, rootfs, scratch.Path), control, signals.Unwanted);
             outcome = outcome with { Image = image, Failure = image.Failure ?? (image.Result is { } ended ? LimitFailure.Of(ended, Timeout) : null), Timings = image.Timings with { StageIn = _stageIn } };
             return await PostprocessAsync(steps, outcome);
         }
@@ -135,12 +139,12 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
     {
         if (job.Preprocess is { } preprocess)
         {
-            await steps.PreprocessAsync(preprocess, signals.Cancelled);
+            await steps.PreprocessAsync(preprocess, signals.Unwanted);
         }
         else if (job.Sandbox is { } sandbox)
         {
-            string file = await new SandboxFetcher(parts.Http, parts.Time).FetchAsync(sandbox, Settings.WorkDirectory, signals.Cancelled);
-            await SandboxArchive.UnpackAsync(file, Settings.WorkDirectory, signals.Cancelled);
+            string file = await parts.Sandboxes.FetchAsync(sandbox, Settings.WorkDirectory, signals.Unwanted);
+            await SandboxArchive.UnpackAsync(file, Settings.WorkDirectory, signals.Unwanted);
         }
 
         JobPayload payload = await StageInAsync(new JobPayload(Settings, job));
@@ -167,7 +171,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
 
         try
         {
-            await steps.PostprocessAsync(step, signals.Cancelled);
+            await steps.PostprocessAsync(step, signals.Unwanted);
             return outcome;
         }
         catch (GridWrapperException e)
@@ -186,9 +190,9 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         }
 
         long began = parts.Time.GetTimestamp();
-        Task staging = new InputStaging(parts.Storages, Settings.StageIn).FetchAsync(InputStaging.Of(job, payload.MissingInputs), Settings.WorkDirectory, signals.Cancelled);
+        Task staging = new InputStaging(parts.Storages, Settings.StageIn).FetchAsync(InputStaging.Of(job, payload.MissingInputs), Settings.WorkDirectory, signals.Unwanted);
         TimeSpan beat = TimeSpan.FromSeconds(Settings.Site.Panda.HeartbeatSeconds);
-        while (link is not null && await Task.WhenAny(staging, Task.Delay(beat, parts.Time, signals.Cancelled)) != staging && !signals.Cancelled.IsCancellationRequested)
+        while (link is not null && await Task.WhenAny(staging, Task.Delay(beat, parts.Time, signals.Unwanted)) != staging && !signals.Unwanted.IsCancellationRequested)
         {
             await link.StartingAsync(signals.Stop, signals.Cancelled);
         }
@@ -229,13 +233,13 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         OutputSet outputs = await new OutputCollector(Guid.NewGuid).CollectAsync(Settings.WorkDirectory, StepOutputs.Of(job, Settings.WorkDirectory), CancellationToken.None);
         if (_delivery is not null && result.ExitCode == 0 && outcome.Failure is null)
         {
-            outputs = await _delivery.DeliverAsync(outputs, signals.Cancelled);
+            outputs = await _delivery.DeliverAsync(outputs, signals.Unwanted);
         }
 
         return outcome with
         {
             Outputs = outputs,
-            Failure = outcome.Failure ?? (result.ExitCode == 0 ? JobFailure.Of(outputs) : null),
+            Failure = outcome.Failure ?? (result.ExitCode != 0 ? null : KilledByServer ? JobFailure.KilledByServer : JobFailure.Of(outputs)),
             Timings = outcome.Timings with { Outputs = parts.Time.GetElapsedTime(began).TotalSeconds },
         };
     }

@@ -13,7 +13,11 @@ internal static class JobSource
     /// <param name="settings">Working directory and environment.</param>
     /// <param name="ct">Cancels the read.</param>
     /// <exception cref="GridWrapperException">The file cannot be read: exit 64.</exception>
-    internal static async Task<JobReadResult> ReadAsync(string file, RunSettings settings, CancellationToken ct)
+    internal static async Task<JobReadResult> ReadAsync(string file, RunSettings settings, CancellationToken ct) => Read(await ContentAsync(file, ct), settings);
+
+    /// <summary>The document as it stands.</summary>
+    /// <exception cref="GridWrapperException">As above.</exception>
+    internal static async Task<byte[]> ContentAsync(string file, CancellationToken ct)
     {
         try
         {
@@ -26,7 +30,7 @@ internal static class JobSource
             }
 
             return content.Length <= LimitBytes
-                ? Read(content.GetBuffer().AsSpan(0, (int)content.Length), settings)
+                ? content.ToArray()
                 : throw GridWrapperException.BadInput("read-job", $"the job definition {file} is larger than {LimitBytes} bytes: it is not a job definition");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -8,7 +8,9 @@ namespace GridWrapper.Running;
 /// <summary>
 /// The user's source tarball: already in the job directory, or fetched from &lt;sourceURL&gt;/cache/&lt;file&gt; as the transform does, and unpacked there.
 /// </summary>
-internal sealed class SandboxFetcher(HttpMessageInvoker http, TimeProvider time)
+/// <param name="http">Asked for when something has to be fetched.</param>
+/// <param name="time">The clock.</param>
+internal sealed class SandboxFetcher(Func<HttpMessageInvoker> http, TimeProvider time)
 {
     internal const int Tries = 3;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(30);
@@ -73,7 +75,7 @@ internal sealed class SandboxFetcher(HttpMessageInvoker http, TimeProvider time)
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
         limit.CancelAfter(Deadline);
         using HttpRequestMessage request = new(HttpMethod.Get, url);
-        using HttpResponseMessage answer = await http.SendAsync(request, limit.Token);
+        using HttpResponseMessage answer = await http().SendAsync(request, limit.Token);
         if (!answer.IsSuccessStatusCode)
         {
             throw new HttpRequestException($"the server answered {(int)answer.StatusCode} {answer.ReasonPhrase}", null, answer.StatusCode);

@@ -11,10 +11,12 @@ namespace GridWrapper.Running;
 internal sealed class SignalForwarding : IDisposable
 {
     private readonly CancellationTokenSource _cancel = new();
+    private readonly CancellationTokenSource _unwanted = new();
     private readonly List<PosixSignalRegistration> _registrations = [];
 
     internal SignalForwarding()
     {
+        Stop = new StopSource { Requested = OnStop };
         foreach (int signal in (int[])[Libc.SIGTERM, Libc.SIGINT, Libc.SIGHUP, Libc.SIGQUIT])
         {
             Register(signal, ends: true);
@@ -37,10 +39,13 @@ internal sealed class SignalForwarding : IDisposable
             _ = Libc.Kill(Environment.ProcessId, Libc.SIGSTOP);
         }));
 
-    internal StopSource Stop { get; } = new();
+    internal StopSource Stop { get; }
 
     /// <summary>Cancelled by the first ending signal. What still must be done after it (report, clean up) does not listen to it.</summary>
     internal CancellationToken Cancelled => _cancel.Token;
+
+    /// <summary>Cancelled by the first ending signal, and where the workload manager asks for the job's end: nobody waits any more for what is done for the job.</summary>
+    internal CancellationToken Unwanted => _unwanted.Token;
 
     public void Dispose()
     {
@@ -50,6 +55,15 @@ internal sealed class SignalForwarding : IDisposable
         }
 
         _cancel.Dispose();
+        _unwanted.Dispose();
+    }
+
+    private void OnStop(StopReason reason)
+    {
+        if (reason == StopReason.Cancelled)
+        {
+            _unwanted.Cancel();
+        }
     }
 
     private void Register(int signal, bool ends) =>

@@ -7,9 +7,6 @@ internal sealed record Superblock
 {
     internal const int Bytes = 96;
 
-    /// <summary>A table that is not there.</summary>
-    internal const ulong NoTable = ulong.MaxValue;
-
     private const uint Magic = 0x73717368;
 
     public required uint Inodes { get; init; }

@@ -22,16 +22,16 @@ internal static class TarHeader
     /// <param name="sizeBytes">Data that follow.</param>
     internal static byte[] Write(char type, byte[] path, SquashfsInode inode, byte[] target, long sizeBytes)
     {
-        List<byte> records = [];
-        Record(records, "path"u8, path, path.Length > NameBytes);
-        Record(records, "linkpath"u8, target, target.Length > NameBytes);
-        Record(records, "size"u8, Encoding.ASCII.GetBytes(sizeBytes.ToString(CultureInfo.InvariantCulture)), sizeBytes > LargestOctal);
         byte[] own = One(type, path, inode, target, sizeBytes > LargestOctal ? 0 : sizeBytes);
-        if (records.Count == 0)
+        if (path.Length <= NameBytes && target.Length <= NameBytes && sizeBytes <= LargestOctal)
         {
             return own;
         }
 
+        List<byte> records = [];
+        Record(records, "path"u8, path, path.Length > NameBytes);
+        Record(records, "linkpath"u8, target, target.Length > NameBytes);
+        Record(records, "size"u8, Encoding.ASCII.GetBytes(sizeBytes.ToString(CultureInfo.InvariantCulture)), sizeBytes > LargestOctal);
         byte[] extension = One('x', "PaxHeader"u8.ToArray(), inode, [], records.Count);
         byte[] padding = new byte[Padding(records.Count)];
         return [.. extension, .. records, .. padding, .. own];

@@ -1,18 +1,14 @@
 using GridWrapper.Outputs;
-using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
 
 namespace GridWrapper.Staging;
 
 /// <summary>
 /// `harvester://`: nothing is moved. What is delivered to it is listed in event_status.dump.json in Harvester's directory, and Harvester moves it from the job
-/// directory. The list appears whole or not at all, because Harvester takes it away as soon as it is there.
+/// directory.
 /// </summary>
 internal sealed class HarvesterStorage(StorageContext context) : IStorage
 {
-    internal const string ListName = "event_status.dump.json";
-    private const string DirectoryVariable = "HARVESTER_WORKDIR";
-
     private readonly List<OutputFile> _files = [];
     private string? _directory;
 
@@ -20,12 +16,12 @@ internal sealed class HarvesterStorage(StorageContext context) : IStorage
 
     public Task DeliverAsync(OutputFile file, string place, CancellationToken ct)
     {
-        string? directory = Path.GetDirectoryName(place) is { Length: > 1 } named ? named : context.Environment.GetValueOrDefault(DirectoryVariable);
+        string? directory = Path.GetDirectoryName(place) is { Length: > 1 } named ? named : context.Environment.GetValueOrDefault(HarvesterFile.DirectoryVariable);
         if (string.IsNullOrEmpty(directory) || !Directory.Exists(directory))
         {
             throw new StorageException(
                 StorageTrouble.Unusable,
-                string.IsNullOrEmpty(directory) ? $"harvester:// needs {DirectoryVariable}, or a directory in the address" : $"Harvester's directory {directory} is not there");
+                string.IsNullOrEmpty(directory) ? $"harvester:// needs {HarvesterFile.DirectoryVariable}, or a directory in the address" : $"Harvester's directory {directory} is not there");
         }
 
         _directory = directory;
@@ -48,18 +44,7 @@ internal sealed class HarvesterStorage(StorageContext context) : IStorage
             return false;
         }
 
-        JArray files = new(_files.Select(f => new JObject
-        {
-            ["type"] = f.Lfn == logFile ? "log" : "output",
-            ["path"] = f.Path,
-            ["guid"] = f.Guid,
-            ["fsize"] = f.SizeBytes,
-            ["chksum"] = f.Adler32,
-        }));
-        string target = Path.Combine(_directory, ListName);
-        string partial = TarPacker.PartialName(target);
-        File.WriteAllText(partial, new JObject { [(pandaId ?? 0).ToString(CultureInfo.InvariantCulture)] = files }.ToString(Formatting.None));
-        File.Move(partial, target, overwrite: true);
+        HarvesterFile.Set(_directory, HarvesterFile.Outputs, pandaId ?? 0, new JArray(_files.Select(f => HarvesterFile.Entry(f.Lfn == logFile ? "log" : "output", f))));
         return true;
     }
 }

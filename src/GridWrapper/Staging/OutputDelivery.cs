@@ -82,7 +82,7 @@ internal sealed class OutputDelivery(Storages storages, ImmutableArray<StorageAd
             }
             catch (OperationCanceledException) when (ct.IsCancellationRequested)
             {
-                reasons.Add("a signal ended the run before it was delivered");
+                reasons.Add("the run was ended before it was delivered");
                 break;
             }
         }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http;
 using System.Security.Authentication;
+using GridWrapper.Diagnostics;
 
 namespace GridWrapper.Staging;
 
@@ -35,8 +36,8 @@ internal static class WebAnswer
     internal static StorageException Fault(Exception e, Uri url)
     {
         string place = WebRules.Redact(url);
-        string text = string.Join(": ", Causes(e).Select(c => c.Message).Distinct());
-        if (Causes(e).OfType<AuthenticationException>().Any())
+        string text = ExceptionCauses.Text(e);
+        if (ExceptionCauses.Of(e).OfType<AuthenticationException>().Any())
         {
             return new StorageException(StorageTrouble.Unusable, $"{place}: no TLS connection that can be trusted: {text}", e);
         }
@@ -58,14 +59,6 @@ internal static class WebAnswer
         >= 500 => StorageTrouble.Broken,
         _ => StorageTrouble.Unusable,
     };
-
-    private static IEnumerable<Exception> Causes(Exception error)
-    {
-        for (Exception? e = error; e is not null; e = e.InnerException)
-        {
-            yield return e;
-        }
-    }
 
     /// <summary>adler32 in hex digits, the hashes in base64, as servers write them.</summary>
     private static FileChecksum? ReadDigest(string text)

@@ -18,7 +18,7 @@ internal sealed class WebReader(WebTransport transport, Uri url)
     internal async Task ReadAsync(IByteSink sink, StallGuard guard)
     {
         WebRequest request = new("GET", url) { From = sink.Position, Version = _version, WantDigest = "adler32" };
-        using HttpResponseMessage answer = await AskAsync(request, guard);
+        using HttpResponseMessage answer = await transport.SendAskingAsync(request, guard);
         if (answer.StatusCode == HttpStatusCode.OK)
         {
             sink.Reset();
@@ -43,19 +43,6 @@ internal sealed class WebReader(WebTransport transport, Uri url)
 
     /// <summary>Weak tags cannot be a condition of the request, but they can be compared.</summary>
     private bool IsAnother(EntityTagHeaderValue? version) => _version is not null && version is not null && version.Tag != _version.Tag;
-
-    /// <summary>A server that cannot compute checksums may refuse to be asked for one.</summary>
-    private async Task<HttpResponseMessage> AskAsync(WebRequest request, StallGuard guard)
-    {
-        HttpResponseMessage answer = await transport.SendAsync(request, guard);
-        if ((int)answer.StatusCode is not (400 or 405 or 501))
-        {
-            return answer;
-        }
-
-        answer.Dispose();
-        return await transport.SendAsync(request with { WantDigest = null }, guard);
-    }
 
     private async Task CopyAsync(HttpResponseMessage answer, IByteSink sink, StallGuard guard)
     {

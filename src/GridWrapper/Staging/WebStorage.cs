@@ -145,31 +145,21 @@ internal sealed class WebStorage(WebTransport transport, StorageRetries retries,
     {
         using StallGuard guard = context.Guard(wanted.SizeBytes, ct);
         WebRequest request = new("HEAD", url) { WantDigest = "adler32" };
-        HttpResponseMessage answer = await transport.SendAsync(request, guard);
-        if ((int)answer.StatusCode is 400 or 405 or 501)
+        using HttpResponseMessage answer = await transport.SendAskingAsync(request, guard);
+        if (answer.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Gone)
         {
-            // XRootD without checksums refuses to be asked for one.
-            answer.Dispose();
-            answer = await transport.SendAsync(request with { WantDigest = null }, guard);
+            return null;
         }
 
-        using (answer)
+        if (!answer.IsSuccessStatusCode)
         {
-            if (answer.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Gone)
-            {
-                return null;
-            }
+            throw await transport.FaultAsync(answer, request, guard);
+        }
 
-            if (!answer.IsSuccessStatusCode)
-            {
-                throw await transport.FaultAsync(answer, request, guard);
-            }
-
-            FileChecksum? stated = WebAnswer.Digest(answer);
-            if (answer.Content.Headers.ContentLength is { } size && (size != wanted.SizeBytes || stated?.Kind == "adler32"))
-            {
-                return new FileSum(size, stated is { Kind: "adler32" } sum ? sum.Value : "unknown");
-            }
+        FileChecksum? stated = WebAnswer.Digest(answer);
+        if (answer.Content.Headers.ContentLength is { } size && (size != wanted.SizeBytes || stated?.Kind == "adler32"))
+        {
+            return new FileSum(size, stated is { Kind: "adler32" } sum ? sum.Value : "unknown");
         }
 
         return await ReadAgainAsync(url, ct);

@@ -42,6 +42,20 @@ internal sealed class WebTransport(StorageCredentials credentials, StoragePolicy
         throw new StorageException(StorageTrouble.Unusable, $"{WebRules.Redact(request.Url)} redirected more than {MaxRedirects} times, last to {WebRules.Redact(url)}");
     }
 
+    /// <summary>The same where a checksum is asked for: a server that computes none (XRootD) may refuse to be asked for one, and is asked without.</summary>
+    /// <exception cref="StorageException">As above.</exception>
+    internal async Task<HttpResponseMessage> SendAskingAsync(WebRequest request, StallGuard guard)
+    {
+        HttpResponseMessage answer = await SendAsync(request, guard);
+        if ((int)answer.StatusCode is not (400 or 405 or 501))
+        {
+            return answer;
+        }
+
+        answer.Dispose();
+        return await SendAsync(request with { WantDigest = null }, guard);
+    }
+
     /// <summary>An answer that is not among the expected ones, as a failure.</summary>
     internal Task<StorageException> FaultAsync(HttpResponseMessage answer, WebRequest request, StallGuard guard) =>
         WebAnswer.FaultAsync(answer, request, WebRules.MaySee(request.Url, request.Url, policy) ? credentials.Describe : "credentials are not shown without TLS", guard.Token);

@@ -13,7 +13,7 @@ internal sealed class XrootdStorage(StorageContext context) : IStorage
     private static readonly RoomLog Log = new(nameof(XrootdStorage));
     private static readonly TimeSpan CleanUp = TimeSpan.FromSeconds(15);
 
-    /// <summary>Places that this run began to write to.</summary>
+    /// <summary>Places where nothing stood when this run began to write to them: what stands there is its own.</summary>
     private readonly HashSet<string> _begun = new(StringComparer.Ordinal);
 
     private string Xrdcp => context.Policy.Xrdcp ?? "xrdcp";
@@ -42,6 +42,14 @@ internal sealed class XrootdStorage(StorageContext context) : IStorage
         FileSum wanted = new(file.SizeBytes, file.Adler32);
         using StallGuard guard = context.Guard(2 * file.SizeBytes, ct);
         bool again = _begun.Contains(place);
+        bool? stands = again ? false : await StandsAsync(place, guard);
+        if (stands == true)
+        {
+            await CompareAsync(place, wanted, StorageTrouble.Taken, guard);
+            return;
+        }
+
+        bool own = stands == false && (again || _begun.Add(place));
         try
         {
             HelperEnd end = await RunAsync(
@@ -52,22 +60,14 @@ internal sealed class XrootdStorage(StorageContext context) : IStorage
             }
 
             StorageException fault = Fault(end, place);
-            bool silent = IsWithoutChecksums(end);
-            _ = fault.Trouble == StorageTrouble.Taken || _begun.Add(place);
-            if (!silent && fault.Trouble != StorageTrouble.Taken)
+            if (!IsWithoutChecksums(end) && fault.Trouble != StorageTrouble.Taken)
             {
                 throw fault;
             }
 
-            FileSum standing = await ReadAgainAsync(place, guard);
-            if (standing != wanted)
-            {
-                throw silent
-                    ? new StorageException(StorageTrouble.Mismatch, $"{place} has {standing.SizeBytes} bytes and checksum {standing.Adler32}, the file {wanted.SizeBytes} bytes and {wanted.Adler32}")
-                    : new StorageException(StorageTrouble.Taken, $"something else stands at {place} already");
-            }
+            await CompareAsync(place, wanted, fault.Trouble == StorageTrouble.Taken ? StorageTrouble.Taken : StorageTrouble.Mismatch, guard);
         }
-        catch (Exception e) when (e is StorageException { Trouble: not (StorageTrouble.Taken or StorageTrouble.Denied or StorageTrouble.Unreachable or StorageTrouble.Unusable) } or OperationCanceledException)
+        catch (Exception e) when (own && e is (StorageException { Trouble: not (StorageTrouble.Taken or StorageTrouble.Denied or StorageTrouble.Unreachable or StorageTrouble.Unusable) } or OperationCanceledException))
         {
             await DiscardAsync(place);
             throw;
@@ -126,12 +126,33 @@ internal sealed class XrootdStorage(StorageContext context) : IStorage
         }
     }
 
-    private async Task<FileSum> ReadAgainAsync(string place, StallGuard guard)
+    /// <summary>Whether something stands there already; null where the server does not say. xrdcp overwrites nothing then, and nothing is removed.</summary>
+    private async Task<bool?> StandsAsync(string place, StallGuard guard)
+    {
+        (string server, string path) = Split(place);
+        HelperEnd end = await RunAsync([Xrdfs, server, "stat", path], _ => { }, guard);
+        guard.Restart();
+        return end.Code == 0 ? true : Fault(end, place).Trouble == StorageTrouble.Absent ? false : null;
+    }
+
+    /// <summary>Reads what stands there.</summary>
+    /// <exception cref="StorageException">It is not the file.</exception>
+    private async Task CompareAsync(string place, FileSum wanted, StorageTrouble otherwise, StallGuard guard)
     {
         SumSink sink = new();
         guard.Restart();
         HelperEnd end = await RunAsync([Xrdcp, "--nopbar", "--silent", place, "-"], sink.Append, guard);
-        return end.Code == 0 ? sink.Sum : throw Fault(end, place);
+        if (end.Code != 0)
+        {
+            throw Fault(end, place);
+        }
+
+        if (sink.Sum != wanted)
+        {
+            throw otherwise == StorageTrouble.Taken
+                ? new StorageException(otherwise, $"something else stands at {place} already")
+                : new StorageException(otherwise, $"{place} has {sink.Sum.SizeBytes} bytes and checksum {sink.Sum.Adler32}, the file {wanted.SizeBytes} bytes and {wanted.Adler32}");
+        }
     }
 
     private async Task DiscardAsync(string place)

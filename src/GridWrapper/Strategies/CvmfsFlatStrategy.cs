@@ -52,7 +52,7 @@ internal sealed class CvmfsFlatStrategy(IProbeChildren children) : IRootfsStrate
                 Arguments = [tree],
                 FirstDeadline = deadline,
                 StepDeadline = deadline,
-                Repository = CvmfsPath.RepositoryOf(tree, input.Site.Cvmfs.Root) is { } name ? Path.Combine(input.Site.Cvmfs.Root, name) : null,
+                Repository = CvmfsPath.RepositoryDirectory(input.Site.Cvmfs.Root, tree),
             },
             ct);
         return reply.End == ProbeEnd.Answered && reply["usable"] == "1" ? rootfs : throw Gone(tree, reply);

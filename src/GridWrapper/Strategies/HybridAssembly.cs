@@ -250,7 +250,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
 
     private IEnumerable<string> Predicted(HybridPart part) => part switch
     {
-        HybridPart.Stored stored => [stored.DiffId is null ? "" : (context.Shared is not null && context.Shared.TryGetValue(stored.DiffId, out SharedLayer? shared) ? new CacheDirectory(shared.Root) : context.Cache).LayerTree(stored.DiffId)],
+        HybridPart.Stored stored => [stored.DiffId is null ? "" : SharedOrigins.TreeOf(stored.DiffId, context.Cache, context.Shared)],
         HybridPart.InCvmfs layer => [LayerShims.Mask(context.Cache, layer), layer.Layer.Tree],
         HybridPart.Chain chain => [LayerShims.MaskOfChain(context.Cache, chain.Layers), chain.Layers.Tree],
         _ => throw new System.Diagnostics.UnreachableException(),

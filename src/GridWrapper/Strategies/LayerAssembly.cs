@@ -1,6 +1,7 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Layers;
+using GridWrapper.Planning;
 using GridWrapper.Probing;
 using GridWrapper.Sites;
 
@@ -24,7 +25,7 @@ internal sealed class LayerAssembly(TimeProvider clock)
         (ImmutableArray<Digest> kept, Digest? folded) = LayerFold.Split(stack);
         return Describe(order, [.. order.Image.Config.DiffIds.Where(cached.Contains)], source) with
         {
-            LowerDirectories = stacked ? [.. kept.Select(diffId => TreeOf(order, cache, cached, diffId)), .. folded is { } below ? (string[])[cache.FlatTree(below)] : [], cache.StackBase(key)] : [cache.FlatTree(key)],
+            LowerDirectories = stacked ? [.. kept.Select(diffId => SharedOrigins.TreeOf(diffId, cache, order.Shared)), .. folded is { } below ? (string[])[cache.FlatTree(below)] : [], cache.StackBase(key)] : [cache.FlatTree(key)],
             UserXattr = stacked,
         };
     }
@@ -61,11 +62,12 @@ internal sealed class LayerAssembly(TimeProvider clock)
     private async Task<ImmutableArray<string>> PutTogetherAsync(Order order, CacheDirectory cache, IReadOnlyDictionary<Digest, StoredLayer> layers, CancellationToken ct)
     {
         Digest key = Key(order.Image);
+        var flattener = new Flattener(cache, clock);
         if (order.Form != RootfsForm.Tree)
         {
             HoldNew(Path.GetDirectoryName(cache.StackBase(key))!);
             ImmutableArray<StoredLayer> topFirst = [.. LayerStack.Order(order.Image.Config.DiffIds).Select(diffId => layers[diffId])];
-            topFirst = await LayerFold.FoldAsync(topFirst, new Flattener(cache, clock), _leases, ct);
+            topFirst = await LayerFold.FoldAsync(topFirst, flattener, _leases, ct);
             (ImmutableArray<string> directories, string refusal) = Stack(order, cache, topFirst);
             if (refusal.Length == 0)
             {
@@ -75,15 +77,7 @@ internal sealed class LayerAssembly(TimeProvider clock)
             Log.Info("the layers are flattened instead of stacked: {Reason}", refusal);
         }
 
-        var flattener = new Flattener(cache, clock);
-        string tree;
-        do
-        {
-            // Between its making and the lease a clean-up may take it.
-            tree = await flattener.EnsureAsync(key, [.. order.Image.Config.DiffIds.Select(diffId => layers[diffId])], ct);
-        }
-        while (!_leases.TryHold(cache.FlatDirectory(key)));
-        return [tree];
+        return [await flattener.EnsureHeldAsync(key, [.. order.Image.Config.DiffIds.Select(diffId => layers[diffId])], _leases, ct)];
     }
 
     /// <summary>A directory that is filled once it is held, so that no clean-up takes it from under whoever fills it.</summary>
@@ -108,9 +102,6 @@ internal sealed class LayerAssembly(TimeProvider clock)
         }
     }
 
-    private static string TreeOf(Order order, CacheDirectory cache, ImmutableHashSet<Digest> cached, Digest diffId) =>
-        (order.Shared is not null && cached.Contains(diffId) && order.Shared.TryGetValue(diffId, out SharedLayer? shared) ? new CacheDirectory(shared.Root) : cache).LayerTree(diffId);
-
     /// <summary>The configuration lists the diffIDs, so its digest stands for the whole tree.</summary>
     private static Digest Key(ResolvedImage image) => image.Config.Digest ?? image.Manifest.Config.Digest;
 
@@ -130,6 +121,10 @@ internal sealed class LayerAssembly(TimeProvider clock)
     /// <summary>What is to be put together where.</summary>
     internal sealed record Order(string Strategy, ResolvedImage Image, string CacheDirectory, RootfsForm Form)
     {
+        internal static Order Of(string strategy, PlanInput input, RootfsForm form) => input.Image.Resolved.IsKnown(out ResolvedImage image)
+            ? new Order(strategy, image, input.CacheDirectory, form) { Cache = input.Site.Cache, Shared = input.Image.SharedLayers }
+            : throw new InvalidOperationException("called without a usable verdict");
+
         public CachePolicy Cache { get; init; } = new();
 
         /// <summary>Layers in shared roots; null for none.</summary>

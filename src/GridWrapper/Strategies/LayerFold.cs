@@ -29,13 +29,7 @@ internal static class LayerFold
     internal static async Task<StoredLayer> MakeAsync(ImmutableArray<StoredLayer> topFirst, Flattener flattener, CacheLeases? leases, CancellationToken ct)
     {
         Digest key = Key([.. topFirst.Select(layer => layer.DiffId)]);
-        string tree;
-        do
-        {
-            // Between its making and the lease a clean-up may take it.
-            tree = await flattener.EnsureAsync(key, [.. topFirst.Reverse()], ct);
-        }
-        while (leases?.TryHold(Path.GetDirectoryName(tree)!) == false);
+        string tree = await flattener.EnsureHeldAsync(key, [.. topFirst.Reverse()], leases, ct);
         return new StoredLayer(key, tree, new LayerIndex { OverlayReady = true }, WasCached: true);
     }
 

@@ -21,11 +21,11 @@ internal sealed class LocalStrategy(LayerAssembly assembly) : IRootfsStrategy
             : Verdict.Yes(LayerCost.Of(input, image, form, fromNetwork: false), $"{LayerCost.Missing(input, image).Length} of {image.Manifest.Layers.Length} layers have to be unpacked");
     }
 
-    public Rootfs Predict(PlanInput input, RootfsForm form) => LayerAssembly.Predict(OrderFor(input, form), input.Image.CachedLayers, Name);
+    public Rootfs Predict(PlanInput input, RootfsForm form) => LayerAssembly.Predict(LayerAssembly.Order.Of(Name, input, form), input.Image.CachedLayers, Name);
 
     public async Task<Rootfs> MaterialiseAsync(PlanInput input, RootfsForm form, CancellationToken ct)
     {
-        LayerAssembly.Order order = OrderFor(input, form);
+        LayerAssembly.Order order = LayerAssembly.Order.Of(Name, input, form);
         LocalImage local = await LocalImages.ResolveAsync(input.Image.Reference, input.Site, input.Host.Node, ct);
         if (local.Image.Manifest.Digest != order.Image.Manifest.Digest)
         {
@@ -34,9 +34,4 @@ internal sealed class LocalStrategy(LayerAssembly assembly) : IRootfsStrategy
 
         return await assembly.MakeAsync(order, local.Blobs, ct);
     }
-
-    private LayerAssembly.Order OrderFor(PlanInput input, RootfsForm form) =>
-        input.Image.Resolved.IsKnown(out ResolvedImage image)
-            ? new LayerAssembly.Order(Name, image, input.CacheDirectory, form) { Cache = input.Site.Cache, Shared = input.Image.SharedLayers }
-            : throw new InvalidOperationException("called without a usable verdict");
 }

@@ -29,19 +29,14 @@ internal sealed class RegistryStrategy(RegistryClientFactory clients, LayerAssem
             : $"{missing} of {image.Manifest.Layers.Length} layers have to be pulled");
     }
 
-    public Rootfs Predict(PlanInput input, RootfsForm form) => LayerAssembly.Predict(OrderFor(input, form), input.Image.CachedLayers, Name);
+    public Rootfs Predict(PlanInput input, RootfsForm form) => LayerAssembly.Predict(LayerAssembly.Order.Of(Name, input, form), input.Image.CachedLayers, Name);
 
     public async Task<Rootfs> MaterialiseAsync(PlanInput input, RootfsForm form, CancellationToken ct)
     {
         using RegistryClient client = clients.Create(input.Site);
         long began = clock.GetTimestamp();
-        Rootfs made = await assembly.MakeAsync(OrderFor(input, form), new RegistryBlobs(client, (ImageReference.InRegistry)input.Image.Reference), ct);
+        Rootfs made = await assembly.MakeAsync(LayerAssembly.Order.Of(Name, input, form), new RegistryBlobs(client, (ImageReference.InRegistry)input.Image.Reference), ct);
         PullRate.Note(input.CacheDirectory, client.Counter.Bytes, clock.GetElapsedTime(began));
         return made with { Transfer = made.Transfer with { BytesFetched = client.Counter.Bytes, Requests = client.Counter.Requests } };
     }
-
-    private LayerAssembly.Order OrderFor(PlanInput input, RootfsForm form) =>
-        input.Image.Resolved.IsKnown(out ResolvedImage image)
-            ? new LayerAssembly.Order(Name, image, input.CacheDirectory, form) { Cache = input.Site.Cache, Shared = input.Image.SharedLayers }
-            : throw new InvalidOperationException("called without a usable verdict");
 }

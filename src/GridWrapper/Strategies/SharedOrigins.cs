@@ -1,4 +1,5 @@
 using GridWrapper.Images;
+using GridWrapper.Layers;
 
 namespace GridWrapper.Strategies;
 
@@ -16,6 +17,10 @@ internal static class SharedOrigins
 
         return [.. origins.Zip(diffIds, (origin, diffId) => origin.Source == "cache" && shared.TryGetValue(diffId, out SharedLayer? layer) ? origin with { Root = layer.Root, Unreadable = layer.Unreadable } : origin)];
     }
+
+    /// <summary>Where the tree of a layer lies, or will lie.</summary>
+    internal static string TreeOf(Digest diffId, CacheDirectory cache, IReadOnlyDictionary<Digest, SharedLayer>? shared) =>
+        (shared is not null && shared.TryGetValue(diffId, out SharedLayer? layer) ? new CacheDirectory(layer.Root) : cache).LayerTree(diffId);
 
     /// <summary>For the reason of a verdict: ", 3 of them in /shared"; empty where there are none.</summary>
     internal static string Words(IReadOnlyDictionary<Digest, SharedLayer>? shared) => shared is null

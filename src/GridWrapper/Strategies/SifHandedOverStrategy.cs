@@ -30,7 +30,7 @@ internal sealed class SifHandedOverStrategy(IProbeChildren children) : IRootfsSt
             return refused;
         }
 
-        return file.Content is ImageFileFacts.Squashfs or "an ext3 file system"
+        return file.Content is ImageFileFacts.Squashfs or ImageFileFacts.Ext3
             ? Verdict.Yes(Mounting, "the file is given to it as it is")
             : SifJudge.RefuseForeign(file, input.Image.Reference.ToString()!)!;
     }

@@ -46,7 +46,7 @@ internal static class SifJudge
     {
         (ImageFileFacts.Squashfs, false) => null,
         (ImageFileFacts.Squashfs, true) => Refused(Blame.Image, PilotError.ContainerImageMountFailure, $"{path} changes its root by an overlay partition, which only Apptainer applies; it would have to be on this node"),
-        ("an encrypted squashfs", _) => Refused(Blame.Image, PilotError.ContainerImageMountFailure, $"{path} is encrypted; only Apptainer can open it, by hand with its key: apptainer exec --pem-path KEY {path} …, or build it without encryption"),
+        (ImageFileFacts.EncryptedSquashfs, _) => Refused(Blame.Image, PilotError.ContainerImageMountFailure, $"{path} is encrypted; only Apptainer can open it, by hand with its key: apptainer exec --pem-path KEY {path} …, or build it without encryption"),
         _ => Refused(Blame.Image, PilotError.ContainerImageMountFailure, $"{path} holds {file.Content}, which only Apptainer can mount; it would have to be on this node, or build the image with 'apptainer build'"),
     };
 

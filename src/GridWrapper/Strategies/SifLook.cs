@@ -1,6 +1,5 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Layers;
-using GridWrapper.Linux;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
 
@@ -27,26 +26,23 @@ internal sealed class SifLook(IProbeChildren children)
         }
 
         var cache = new CacheDirectory(input.CacheDirectory);
-        string work = cache.Temporary($"look-{Guid.NewGuid():N}");
-        Directory.CreateDirectory(work);
-        using DirectoryLease? busy = DirectoryLease.TryShare(work);
-        string fault = await FillAsync(input, work, ct);
+        using WorkDirectory work = WorkDirectory.Make(cache, "look");
+        string fault = await FillAsync(input, work.Path, ct);
         if (fault.Length > 0)
         {
             Log.Warn("{Image} cannot be looked into: {Fault}", SifJudge.Found(input).Path, fault);
-            TreeRemover.Remove(work);
             return null;
         }
 
         Directory.CreateDirectory(Path.GetDirectoryName(final)!);
         try
         {
-            Directory.Move(work, final);
+            Directory.Move(work.Path, final);
+            work.Keep().Dispose();
         }
         catch (IOException) when (Directory.Exists(final))
         {
-            // Somebody else looked at the same moment.
-            TreeRemover.Remove(work);
+            Log.Debug("somebody else made {Directory} at the same moment", final);
         }
 
         return final;
@@ -70,7 +66,7 @@ internal sealed class SifLook(IProbeChildren children)
                 Arguments = [file.Path, .. part, work],
                 FirstDeadline = TimeSpan.FromSeconds(input.Site.Cvmfs.FirstTouchSeconds),
                 StepDeadline = TimeSpan.FromSeconds(input.Site.Cvmfs.FirstTouchSeconds),
-                Repository = CvmfsPath.RepositoryOf(file.Path, input.Site.Cvmfs.Root) is { } name ? Path.Combine(input.Site.Cvmfs.Root, name) : null,
+                Repository = CvmfsPath.RepositoryDirectory(input.Site.Cvmfs.Root, file.Path),
             },
             ct);
         return reply.End == ProbeEnd.Answered ? reply["fault"] : reply.Trouble;

@@ -64,7 +64,7 @@ internal sealed class SifUnpackedStrategy(IProbeChildren children, TimeProvider 
                 return Rootfs(input, await store.EnsureAsync(file, ct));
             }
 
-            await using var copy = await ImageFileCopy.MakeAsync(file, cache, new ImageFileCopy.Source(children, input.Site.Cvmfs), ct);
+            using ImageFileCopy copy = await ImageFileCopy.MakeAsync(file, cache, new ImageFileCopy.Source(children, input.Site.Cvmfs), ct);
             return Rootfs(input, await store.EnsureAsync(copy.File, ct)) with { Transfer = new TransferCounts { BytesFromCvmfs = file.SizeBytes, FilesMade = SifJudge.Found(input).File!.Inodes } };
         }
         catch (UnauthorizedAccessException e)

@@ -10,6 +10,7 @@ internal sealed class FaultyWire : IAsyncDisposable
     private readonly CancellationTokenSource _end = new();
     private readonly int _target;
     private readonly Fault _fault;
+    private readonly int _times;
     private readonly Task _loop;
     private int _left;
 
@@ -18,7 +19,7 @@ internal sealed class FaultyWire : IAsyncDisposable
     /// <param name="times">To how many connections that carry so much.</param>
     internal FaultyWire(int target, Fault fault, int times)
     {
-        (_target, _fault, _left) = (target, fault, times);
+        (_target, _fault, _left, _times) = (target, fault, times, times);
         _listener.Start();
         _loop = Task.Run(LoopAsync);
     }
@@ -28,6 +29,9 @@ internal sealed class FaultyWire : IAsyncDisposable
         Damage,
         Stop,
     }
+
+    /// <summary>It has done so at least once.</summary>
+    internal bool HasFailed => Volatile.Read(ref _left) < _times;
 
     internal int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 

@@ -136,6 +136,31 @@ internal sealed class StorageTests : EndToEndFixture
     }
 
     [Test]
+    public async Task A_job_that_the_server_kills_while_its_output_travels_ends_at_once_and_leaves_nothing_there([Values] bool dav, CancellationToken ct)
+    {
+        Area area = NewArea();
+        await using LoopbackWorkloadManager server = LoopbackWorkloadManager.Start(new WorkloadOptions(), new Random());
+        await using FaultyWire wire = new(StorageServers.Port(dav ? _servers.Dav : _servers.Xrootd), FaultyWire.Fault.Stop, times: 100);
+        string lfn = "user.tester." + Guid.NewGuid().ToString("N");
+        server.AddJob(new TestJob { Image = Testbed.ReadableTree, Exec = "head -c 1000000 /dev/zero >out.dat", OutMap = $"{{'out.dat': '{lfn}'}}", OutFiles = $"{lfn},{TestJob.LogLfn}" }.Json);
+        string target = $"{(dav ? "dav" : "root")}://127.0.0.1:{wire.Port}/{(dav ? "" : "/")}killed";
+        string profile = Profile(area, "\"stallSeconds\": 100 }, \"panda\": { \"heartbeatSeconds\": 1");
+        using StartedRun run = area.Start(null, "run", "--site", profile, "--pull-job", "--server", server.Address.ToString(), "--queue", "TEST_QUEUE", "--stage-out", target);
+        await run.UntilAsync(() => wire.HasFailed, ct);
+        server.State.Command("tobekilled");
+        Outcome outcome = await run.EndAsync(ct);
+        RecordedUpdate last = server.State.Updates[^1];
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(outcome.ExitCode, Is.EqualTo(143), outcome.ToString());
+            Assert.That(outcome.Stderr, Does.EndWith("[step=tobekilled pilot=1144]\n"));
+            Assert.That((last.Status, (int?)last.Arguments["pilot_error_code"], last.Text("job_output_report")), Is.EqualTo(("failed", (int?)1144, (string?)null)));
+            Assert.That(Directory.GetFiles(_servers.Store(dav ? "webdav" : "xrootd"), "*" + lfn + "*", SearchOption.AllDirectories), Is.Empty);
+            Assert.That(new FileInfo(area.JobFile(lfn)).Length, Is.EqualTo(Size), "it is still in the work directory");
+        }
+    }
+
+    [Test]
     public async Task A_storage_that_is_away_for_a_moment_gets_the_output_when_it_is_back(CancellationToken ct)
     {
         StorageServers own = _servers;

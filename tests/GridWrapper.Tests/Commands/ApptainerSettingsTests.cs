@@ -17,7 +17,7 @@ public class ApptainerSettingsTests
     {
         Site = new SiteProfile { Name = "p", Cvmfs = new CvmfsPolicy { Root = root } },
         CacheDirectory = "/cache",
-        WorkDirectory = "/work/job",
+        WorkDirectory = "/scratch/job",
         Environment = environment ?? new() { ["HOME"] = "/home/me" },
     };
 
@@ -29,9 +29,9 @@ public class ApptainerSettingsTests
     [TestCase("--no-home", "/tmp:/tmp /var/tmp:/var/tmp", null, "")]
     [TestCase("--no-mount home,tmp,cwd", "", "/", "")]
     [TestCase("-c", "", "/home/me", "/home/me")]
-    [TestCase("-C -B /work/job:/ctrdata --pwd /ctrdata", "/work/job:/ctrdata", "/ctrdata", "/home/me")]
-    [TestCase("-c -B /work", "/work:/work", "/work/job", "/home/me")]
-    [TestCase("-c --home /work/job:/srv", "/work/job:/srv", "/srv", "")]
+    [TestCase("-C -B /scratch/job:/ctrdata --pwd /ctrdata", "/scratch/job:/ctrdata", "/ctrdata", "/home/me")]
+    [TestCase("-c -B /scratch", "/scratch:/scratch", "/scratch/job", "/home/me")]
+    [TestCase("-c --home /scratch/job:/srv", "/scratch/job:/srv", "/srv", "")]
     [TestCase("--contain --ipc --workdir /b --home /tmp", "/b/tmp:/tmp /b/var_tmp:/var/tmp", "/tmp", "")]
     [TestCase("-c -W /b", "/b/home:/home/me /b/tmp:/tmp /b/var_tmp:/var/tmp", "/home/me", "")]
     [TestCase("-c --no-home -S /scratch,/tmp", "", "/", "/scratch")]
@@ -51,7 +51,7 @@ public class ApptainerSettingsTests
     [TestCase("-B /a,/b:/c,,/d:/e:ro", "/a:/a /b:/c /d:/e:ro")]
     [TestCase("--mount type=bind,source=/a,destination=/b,ro", "/a:/b:ro")]
     [TestCase("--mount type=bind,\"src=/a,\"\"x\",dst=/b", "/a,\"x:/b")]
-    [TestCase("-B rel:/r", "/work/job/rel:/r")]
+    [TestCase("-B rel:/r", "/scratch/job/rel:/r")]
     public void Binds_are_read(string options, string expected) => Assert.That(Binds(Create("-c --no-home " + options)), Is.EqualTo(expected));
 
     [TestCase("-B /a:/b:zz", "expected SRC")]
@@ -74,7 +74,7 @@ public class ApptainerSettingsTests
     {
         Dictionary<string, string> environment = new()
         {
-            ["HOME"] = "/h", ["PATH"] = "/p", ["PWD"] = "/work/job", ["LD_LIBRARY_PATH"] = "/l", ["A"] = "a", ["X509_USER_PROXY"] = "/x",
+            ["HOME"] = "/h", ["PATH"] = "/p", ["PWD"] = "/scratch/job", ["LD_LIBRARY_PATH"] = "/l", ["A"] = "a", ["X509_USER_PROXY"] = "/x",
             ["APPTAINER_BIND"] = "", ["APPTAINERENV_B"] = "b", ["SINGULARITY_TMPDIR"] = "/t", ["GRIDWRAP_CACHE"] = "/c",
         };
         Assert.That(string.Join(',', Create(line, environment).Site.Environment.Pass.Where(environment.ContainsKey)), Is.EqualTo(expected));

@@ -6,13 +6,13 @@ namespace GridWrapper.Tests.Outputs;
 [Parallelizable(ParallelScope.All)]
 public sealed class LogTarballTest
 {
-    private static readonly JobRequest Request = JobDirectory.Job() with { LogGuid = "D5E9", Inputs = ["in.dat.1"] };
+    private static readonly JobRequest Request = JobDirectory.Job() with { LogGuid = "D5E9", Inputs = ["in.dat.1"], InputFiles = [new InputFile("in.dat.1"), new InputFile("in.dat.2")] };
 
     [Test]
     public async Task It_holds_what_is_left_below_one_directory()
     {
         using JobDirectory job = new();
-        foreach (string name in new[] { "payload.stdout", "gridwrap.log", "jobReport.json", "sub/notes.txt", "L.out", "in.dat.1", "user_proxy", "x.root", "a.py", "tmp_x", "src/code.c", "core.17" })
+        foreach (string name in new[] { "payload.stdout", "gridwrap.log", "jobReport.json", "sub/notes.txt", "L.out", "in.dat.1", "in.dat.2", "user_proxy", "x.root", "a.py", "tmp_x", "src/code.c", "core.17" })
         {
             job.Put(name, name);
         }

@@ -14,6 +14,8 @@ internal sealed class FakeStrategy(string name, Func<RootfsForm, Verdict> verdic
 
     public string Name => name;
 
+    public bool LeavesRoot { get; init; } = true;
+
     /// <summary>Thrown when the root filesystem is to be made; null for success.</summary>
     internal Func<RootfsForm, Failure?> Fails { get; init; } = _ => null;
 

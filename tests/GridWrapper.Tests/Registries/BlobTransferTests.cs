@@ -11,10 +11,8 @@ namespace GridWrapper.Tests.Registries;
 [CancelAfter(60_000)]
 internal sealed class BlobTransferTests
 {
-    private const string Path = "/v2/team/image/blobs/";
-
-    private static readonly byte[] Blob = MakeBlob();
-    private static readonly Descriptor Described = new(MediaTypes.OciLayerGzip, Digest.Of(Blob), Blob.Length);
+    private static readonly TestBlob Layer = new(1_000_000, seed: 4);
+    private static readonly byte[] Blob = Layer.Bytes;
 
     /// <summary>How a server that broke off answers when the rest is asked for.</summary>
     internal enum Ranges
@@ -36,7 +34,7 @@ internal sealed class BlobTransferTests
     {
         await using var registry = new FakeRegistry();
         var breaks = new Queue<int>(percents.Select(percent => (int)((long)Blob.Length * percent / 100)));
-        registry.Special[Path] = request =>
+        registry.Special[TestBlob.Path] = request =>
         {
             int from = ranges == Ranges.Known ? From(request) : 0;
             int until = breaks.TryDequeue(out int next) ? next : Blob.Length;
@@ -48,7 +46,7 @@ internal sealed class BlobTransferTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(got.AsSpan().SequenceEqual(Blob), Is.True);
-            Assert.That(registry.CountOf(Path), Is.EqualTo(percents.Length + 1));
+            Assert.That(registry.CountOf(TestBlob.Path), Is.EqualTo(percents.Length + 1));
             Assert.That(fetched, ranges == Ranges.Known ? Is.EqualTo(Blob.Length) : Is.GreaterThan(Blob.Length));
         }
     }
@@ -59,7 +57,7 @@ internal sealed class BlobTransferTests
         await using var registry = new FakeRegistry();
         int tokens = 0;
         registry.Special["/token"] = _ => Answer.Json($$"""{"token":"t{{++tokens}}"}""");
-        registry.Special[Path] = request => (request.Authorization, From(request)) switch
+        registry.Special[TestBlob.Path] = request => (request.Authorization, From(request)) switch
         {
             ("Bearer t1", 0) => Piece(0, Blob.Length / 2, partial: true),
             ("Bearer t2", > 0) => Piece(From(request), Blob.Length, partial: true),
@@ -92,16 +90,16 @@ internal sealed class BlobTransferTests
     public async Task A_transfer_that_cannot_end_well_ends(string text, Func<FakeRegistry.Request, Answer?> answer, CancellationToken ct)
     {
         await using var registry = new FakeRegistry();
-        registry.Special[Path] = answer;
+        registry.Special[TestBlob.Path] = answer;
 
-        Assert.That(() => ReadAsync(registry, ct), Throws.TypeOf<GridWrapperException>().With.Message.Contains(text).And.Message.Contains(Described.Digest.ToString()));
+        Assert.That(() => ReadAsync(registry, ct), Throws.TypeOf<GridWrapperException>().With.Message.Contains(text).And.Message.Contains(Layer.Described.Digest.ToString()));
     }
 
     [Test]
     public async Task A_server_that_dribbles_is_given_up(CancellationToken ct)
     {
         await using var registry = new FakeRegistry();
-        registry.Special[Path] = request => Piece(From(request), Blob.Length, partial: true) with { DribbleAfter = 10 };
+        registry.Special[TestBlob.Path] = request => Piece(From(request), Blob.Length, partial: true) with { DribbleAfter = 10 };
 
         Assert.That(() => ReadAsync(registry, ct), Throws.TypeOf<GridWrapperException>().With.Message.Contains("sent only"));
     }
@@ -113,19 +111,19 @@ internal sealed class BlobTransferTests
         await using var empty = new FakeRegistry();
         await using var broken = new FakeRegistry();
         await using var mirror = new FakeRegistry();
-        origin.Special[Path] = _ => Piece(0, Blob.Length, partial: false);
-        mirror.Special[Path] = _ => Piece(0, Blob.Length, partial: false);
-        broken.Special[Path] = _ => new Answer { Status = 403 };
+        origin.Special[TestBlob.Path] = _ => Piece(0, Blob.Length, partial: false);
+        mirror.Special[TestBlob.Path] = _ => Piece(0, Blob.Length, partial: false);
+        broken.Special[TestBlob.Path] = _ => new Answer { Status = 403 };
 
         await ReadAsync(origin, ct, empty, broken, mirror);
         await ReadAsync(origin, ct, empty, broken);
 
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(empty.CountOf(Path), Is.EqualTo(2));
-            Assert.That(broken.CountOf(Path), Is.EqualTo(2));
-            Assert.That(mirror.CountOf(Path), Is.EqualTo(1));
-            Assert.That(origin.CountOf(Path), Is.EqualTo(1));
+            Assert.That(empty.CountOf(TestBlob.Path), Is.EqualTo(2));
+            Assert.That(broken.CountOf(TestBlob.Path), Is.EqualTo(2));
+            Assert.That(mirror.CountOf(TestBlob.Path), Is.EqualTo(1));
+            Assert.That(origin.CountOf(TestBlob.Path), Is.EqualTo(1));
         }
     }
 
@@ -140,13 +138,11 @@ internal sealed class BlobTransferTests
         var policy = new RegistryPolicy { Mirrors = [new RegistryMirror(origin.Host, $"http://{harbor.Host}/proxy/hub")] };
         using RegistryClient client = TestImage.Clients().Create(new SiteProfile { Name = "test", Registries = policy });
 
-        await using Stream stream = await client.OpenBlobAsync(new ImageReference.InRegistry(origin.Host, "team/image", "1", null), Described, ct);
-        using var all = new MemoryStream();
-        await stream.CopyToAsync(all, ct);
+        byte[] all = await Layer.ReadAsync(client, origin, ct);
 
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(all.ToArray().AsSpan().SequenceEqual(Blob), Is.True);
+            Assert.That(all.AsSpan().SequenceEqual(Blob), Is.True);
             Assert.That(origin.Requests, Is.Empty);
             Assert.That(harbor.Requests.Select(r => r.Path), Has.Some.Contains("scope=repository%3Aproxy%2Fhub%2Fteam%2Fimage%3Apull"));
         }
@@ -159,16 +155,16 @@ internal sealed class BlobTransferTests
     {
         await using var origin = new FakeRegistry();
         await using var mirror = new FakeRegistry();
-        origin.Special[Path] = _ => Piece(0, Blob.Length, partial: false);
-        mirror.Special[Path] = _ => Answer.Json($$"""{"errors":[{"code":"GONE","message":"{{words}}"}]}""") with { Status = status };
+        origin.Special[TestBlob.Path] = _ => Piece(0, Blob.Length, partial: false);
+        mirror.Special[TestBlob.Path] = _ => Answer.Json($$"""{"errors":[{"code":"GONE","message":"{{words}}"}]}""") with { Status = status };
         var policy = new RegistryPolicy { Mirrors = [new RegistryMirror(origin.Host, $"http://{mirror.Host}")] };
         using RegistryClient client = TestImage.Clients().Create(new SiteProfile { Name = "test", Registries = policy });
         for (int i = 0; i < 2; i++)
         {
-            await using Stream stream = await client.OpenBlobAsync(new ImageReference.InRegistry(origin.Host, "team/image", "1", null), Described, ct);
+            await using Stream stream = await client.OpenBlobAsync(new ImageReference.InRegistry(origin.Host, "team/image", "1", null), Layer.Described, ct);
         }
 
-        Assert.That(mirror.CountOf(Path), Is.EqualTo(times));
+        Assert.That(mirror.CountOf(TestBlob.Path), Is.EqualTo(times));
     }
 
     private static async Task<(byte[] Bytes, long Fetched)> ReadAsync(FakeRegistry registry, CancellationToken ct, params FakeRegistry[] mirrors)
@@ -180,10 +176,7 @@ internal sealed class BlobTransferTests
         };
         var factory = new RegistryClientFactory(TimeProvider.System, new Random(1)) { Environment = _ => null, FirstRetryDelay = TimeSpan.FromMilliseconds(1) };
         using RegistryClient client = factory.Create(new SiteProfile { Name = "test", Registries = policy });
-        await using Stream stream = await client.OpenBlobAsync(new ImageReference.InRegistry(registry.Host, "team/image", "1", null), Described, ct);
-        using var all = new MemoryStream();
-        await stream.CopyToAsync(all, ct);
-        return (all.ToArray(), client.Counter.Bytes);
+        return (await Layer.ReadAsync(client, registry, ct), client.Counter.Bytes);
     }
 
     private static int From(FakeRegistry.Request request) =>
@@ -199,11 +192,4 @@ internal sealed class BlobTransferTests
     };
 
     private static Answer Other(int from) => Piece(from, Blob.Length, partial: true) with { Body = new byte[Blob.Length - from] };
-
-    private static byte[] MakeBlob()
-    {
-        byte[] blob = new byte[1_000_000];
-        new Random(4).NextBytes(blob);
-        return blob;
-    }
 }

@@ -13,11 +13,10 @@ namespace GridWrapper.Tests.Registries;
 [CancelAfter(60_000)]
 internal sealed class MisbehavingRegistryTests
 {
-    private const string Path = "/v2/team/image/blobs/";
     private const string User = "dXNlcjpwYXNz"; // user:pass
 
-    private static readonly byte[] Blob = MakeBlob();
-    private static readonly Descriptor Described = new(MediaTypes.OciLayerGzip, Digest.Of(Blob), Blob.Length);
+    private static readonly TestBlob Layer = new(300_000, seed: 6);
+    private static readonly byte[] Blob = Layer.Bytes;
 
     private static IEnumerable<TestCaseData> WrongBytes()
     {
@@ -38,14 +37,14 @@ internal sealed class MisbehavingRegistryTests
     public async Task Wrong_bytes_are_the_registrys_fault_and_are_told_by_their_digest(byte[] body, int? length, CancellationToken ct)
     {
         await using var registry = new FakeRegistry();
-        registry.Special[Path] = _ => new Answer { Body = body, Length = length };
+        registry.Special[TestBlob.Path] = _ => new Answer { Body = body, Length = length };
 
         GridWrapperException fault = Assert.ThrowsAsync<GridWrapperException>(() => ReadAsync(registry, ct))!;
 
         using (Assert.EnterMultipleScope())
         {
             Assert.That(fault.Failure.Blame, Is.EqualTo(Blame.Registry));
-            Assert.That(fault.Message, Does.Contain("wrong bytes").And.Contain(Described.Digest.ToString()));
+            Assert.That(fault.Message, Does.Contain("wrong bytes").And.Contain(Layer.Described.Digest.ToString()));
         }
     }
 
@@ -71,7 +70,7 @@ internal sealed class MisbehavingRegistryTests
     {
         await using var registry = new FakeRegistry();
         int asked = 0;
-        registry.Special[Path] = _ => asked++ switch
+        registry.Special[TestBlob.Path] = _ => asked++ switch
         {
             0 => new Answer { Body = Blob[..100_000], Length = Blob.Length },
             1 or 2 => new Answer { Status = 429, Headers = { ["Retry-After"] = "1" } },
@@ -128,10 +127,7 @@ internal sealed class MisbehavingRegistryTests
     private static async Task<byte[]> ReadAsync(FakeRegistry registry, CancellationToken ct, string? config = null)
     {
         using RegistryClient client = TestImage.Clients(config).Create(TestImage.Site);
-        await using Stream stream = await client.OpenBlobAsync(new ImageReference.InRegistry(registry.Host, "team/image", "1", null), Described, ct);
-        using var all = new MemoryStream();
-        await stream.CopyToAsync(all, ct);
-        return all.ToArray();
+        return await Layer.ReadAsync(client, registry, ct);
     }
 
     /// <summary>Sends a byte now and then until it is stopped.</summary>
@@ -172,12 +168,5 @@ internal sealed class MisbehavingRegistryTests
                 TestContext.Progress.WriteLine($"dribbling ended: {e.GetType().Name}");
             }
         }
-    }
-
-    private static byte[] MakeBlob()
-    {
-        byte[] blob = new byte[300_000];
-        new Random(6).NextBytes(blob);
-        return blob;
     }
 }

@@ -1,5 +1,4 @@
 using GridWrapper.Diagnostics;
-using GridWrapper.Images;
 using GridWrapper.Registries;
 using GridWrapper.Sites;
 using Answer = GridWrapper.Tests.Registries.FakeRegistry.Answer;
@@ -11,11 +10,10 @@ namespace GridWrapper.Tests.Registries;
 [CancelAfter(60_000)]
 internal sealed class RangedTransferTests
 {
-    private const string Path = "/v2/team/image/blobs/";
     private const int PieceBytes = 50_000;
 
-    private static readonly byte[] Blob = MakeBlob();
-    private static readonly Descriptor Described = new(MediaTypes.OciLayerGzip, Digest.Of(Blob), Blob.Length);
+    private static readonly TestBlob Layer = new(1_234_567, seed: 5);
+    private static readonly byte[] Blob = Layer.Bytes;
 
     private static readonly RangeSettings Eager = new() { LeastBlobBytes = 100_000, TrialBytes = 60_000, PieceBytes = PieceBytes, Ahead = 3, FastEnough = double.MaxValue, LeastWaiting = 0 };
 
@@ -23,7 +21,7 @@ internal sealed class RangedTransferTests
     public async Task A_slow_blob_comes_in_pieces_and_every_byte_once(CancellationToken ct)
     {
         await using var registry = new FakeRegistry();
-        registry.Special[Path] = Serve;
+        registry.Special[TestBlob.Path] = Serve;
 
         byte[] got = await ReadAsync(registry, Eager, ct);
 
@@ -41,7 +39,7 @@ internal sealed class RangedTransferTests
     public async Task A_quick_server_keeps_its_one_stream(CancellationToken ct)
     {
         await using var registry = new FakeRegistry();
-        registry.Special[Path] = Serve;
+        registry.Special[TestBlob.Path] = Serve;
 
         byte[] got = await ReadAsync(registry, Eager with { FastEnough = 1 }, ct);
 
@@ -56,7 +54,7 @@ internal sealed class RangedTransferTests
     public async Task A_server_without_ranges_keeps_its_one_stream(CancellationToken ct)
     {
         await using var registry = new FakeRegistry();
-        registry.Special[Path] = r => Range(r).From == 0 ? Serve(r) : new Answer { Body = Blob };
+        registry.Special[TestBlob.Path] = r => Range(r).From == 0 ? Serve(r) : new Answer { Body = Blob };
 
         byte[] got = await ReadAsync(registry, Eager, ct);
 
@@ -72,7 +70,7 @@ internal sealed class RangedTransferTests
     {
         await using var registry = new FakeRegistry();
         int asked = 0;
-        registry.Special[Path] = r => Range(r).From > 0 && Interlocked.Increment(ref asked) % 3 == 1 ? Serve(r) with { Body = Serve(r).Body[..(Serve(r).Body.Length / 2)], Length = Serve(r).Body.Length } : Serve(r);
+        registry.Special[TestBlob.Path] = r => Range(r).From > 0 && Interlocked.Increment(ref asked) % 3 == 1 ? Serve(r) with { Body = Serve(r).Body[..(Serve(r).Body.Length / 2)], Length = Serve(r).Body.Length } : Serve(r);
 
         byte[] got = await ReadAsync(registry, Eager, ct);
 
@@ -93,18 +91,18 @@ internal sealed class RangedTransferTests
     public async Task What_goes_wrong_with_a_piece_is_the_blobs_fault(string text, Func<FakeRegistry.Request, Answer?> answer, CancellationToken ct)
     {
         await using var registry = new FakeRegistry();
-        registry.Special[Path] = answer;
+        registry.Special[TestBlob.Path] = answer;
 
         GridWrapperException fault = Assert.ThrowsAsync<GridWrapperException>(() => ReadAsync(registry, Eager, ct))!;
 
-        Assert.That(fault.Message, Does.Contain(text).And.Contain(Described.Digest.ToString()));
+        Assert.That(fault.Message, Does.Contain(text).And.Contain(Layer.Described.Digest.ToString()));
     }
 
     [Test]
     public async Task Giving_up_in_the_middle_is_prompt_and_asks_no_more(CancellationToken ct)
     {
         await using var registry = new FakeRegistry();
-        registry.Special[Path] = r => Range(r).From > 400_000 ? Serve(r) with { StallAfter = 10 } : Serve(r);
+        registry.Special[TestBlob.Path] = r => Range(r).From > 400_000 ? Serve(r) with { StallAfter = 10 } : Serve(r);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         stop.CancelAfter(300);
 
@@ -115,10 +113,7 @@ internal sealed class RangedTransferTests
     {
         var factory = new RegistryClientFactory(TimeProvider.System, new Random(1)) { Environment = _ => null, FirstRetryDelay = TimeSpan.FromMilliseconds(1), Ranges = settings };
         using RegistryClient client = factory.Create(new SiteProfile { Name = "test", Registries = new RegistryPolicy { StallSeconds = 2 } });
-        await using Stream stream = await client.OpenBlobAsync(new ImageReference.InRegistry(registry.Host, "team/image", "1", null), Described, ct);
-        using var all = new MemoryStream();
-        await stream.CopyToAsync(all, 20_000, ct);
-        return all.ToArray();
+        return await Layer.ReadAsync(client, registry, ct);
     }
 
     private static (long From, long To) Range(FakeRegistry.Request request)
@@ -138,12 +133,5 @@ internal sealed class RangedTransferTests
     {
         (long from, long to) = Range(request);
         return new Answer { Status = from > 0 ? 206 : 200, Body = Blob[(int)from..((int)to + 1)], Headers = { ["Content-Range"] = said } };
-    }
-
-    private static byte[] MakeBlob()
-    {
-        byte[] blob = new byte[1_234_567];
-        new Random(5).NextBytes(blob);
-        return blob;
     }
 }

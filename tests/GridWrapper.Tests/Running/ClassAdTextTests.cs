@@ -17,7 +17,7 @@ public class ClassAdTextTests
         {
             Site = new SiteProfile { Name = "p", Strategies = ["directory", "cvmfs-flat", "lazy", "registry"] },
             CacheDirectory = "/cache",
-            WorkDirectory = "/work",
+            WorkDirectory = "/scratch",
             Environment = ImmutableDictionary<string, string>.Empty,
         };
         using Composition parts = Composition.Create(settings);

@@ -66,7 +66,7 @@ public class HostStepsTests
         _ = scratch.Write("runGen", "#!/bin/sh\nkill -9 $$\n");
         using Script script = new([]);
         using HttpMessageInvoker http = new(script);
-        using HostSteps steps = new(scratch.Settings, new SandboxFetcher(http, TimeProvider.System));
+        using HostSteps steps = new(scratch.Settings, new SandboxFetcher(() => http, TimeProvider.System));
         GridWrapperException e = Assert.ThrowsAsync<GridWrapperException>(() => steps.PostprocessAsync(new StepCommand("runGen", "--postprocess"), CancellationToken.None))!;
         Assert.That((e.Failure.PilotErrorCode, e.Failure.Phase, e.Failure.Step), Is.EqualTo((PilotError.PostprocessFailure, Phase.Outputs, "postprocess")));
         Assert.That(e.Message, Does.Contain("died of signal 9"));
@@ -114,7 +114,7 @@ public class HostStepsTests
         using Script script = new(answers);
         using HttpMessageInvoker http = new(script);
         FakeClock clock = new();
-        using HostSteps steps = new(settings, new SandboxFetcher(http, clock)) { Output = output };
+        using HostSteps steps = new(settings, new SandboxFetcher(() => http, clock)) { Output = output };
         _ = await clock.DriveAsync(DoneAsync(steps.PreprocessAsync(new StepCommand(command ?? "http://server.example/trf/user/runGen-00-00-02", arguments), ct)), TimeSpan.FromSeconds(10));
     }
 

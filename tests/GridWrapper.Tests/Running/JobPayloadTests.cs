@@ -127,8 +127,12 @@ public class JobPayloadTests
             Site = new SiteProfile { Name = "t", Environment = new EnvironmentPolicy { GiveProxy = true } },
             Environment = new Dictionary<string, string> { ["X509_USER_PROXY"] = "/nowhere/proxy" },
         };
+        string pool = Path.Combine(scratch.Base, "pool");
+        File.WriteAllText(pool, "data");
+        _ = scratch.Write("PoolFileCatalog.xml", $"<POOLFILECATALOG><File><physical><pfn name=\"{pool}\"/></physical><logical><lfn name=\"in.root\"/></logical></File></POOLFILECATALOG>");
         Assert.That(
-            new JobPayload(settings, RunningScratch.Request()).PrepareFiles,
+            new JobPayload(settings, RunningScratch.Request() with { Inputs = ["in.root"] }).PrepareFiles,
             Throws.TypeOf<GridWrapperException>().With.Property("Failure").Matches<Failure>(f => f is { Blame: Blame.Site, PilotErrorCode: PilotError.NoProxy, ExitCode: 75 }));
+        Assert.That(Directory.GetFileSystemEntries(scratch.Job).Select(Path.GetFileName), Is.EqualTo(new[] { "PoolFileCatalog.xml" }), "no link out of the job directory stays");
     }
 }

@@ -1,5 +1,6 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Jobs;
+using GridWrapper.Outputs;
 using GridWrapper.Reporting;
 using GridWrapper.Running;
 using GridWrapper.Sites;
@@ -82,6 +83,18 @@ public class MiniPilotTests
             Assert.That(dump.Properties().Select(static p => p.Name), Is.EqualTo(new[] { "10", "11", "12" }));
             Assert.That(dump["12"]![0]!.ToString(Newtonsoft.Json.Formatting.None), Is.EqualTo("""{"type":"log","path":"/job/l","guid":"D5E9A1F2-0000-4000-8000-000000000001","fsize":12,"chksum":"0a1b2c3d"}"""));
         }
+    }
+
+    [TestCase(false, false, "l")]
+    [TestCase(true, false, "", Description = "a storage has it")]
+    [TestCase(false, true, null, Description = "Harvester was told when the job ended")]
+    public void Harvester_moves_what_nobody_else_moves(bool delivered, bool handedOver, string? listed)
+    {
+        using RunningScratch scratch = new();
+        OutputFile log = Samples.Output("l") with { Url = delivered ? "https://se/l" : null };
+        new HarvesterDirectory(scratch.Base).AddOutputs(new JobOutcome { PandaId = 5, HandedOver = handedOver, Log = log, Timings = new Timings() });
+        string list = Path.Combine(scratch.Base, "event_status.dump.json");
+        Assert.That(File.Exists(list) ? string.Join(' ', JObject.Parse(File.ReadAllText(list))["5"]!.Select(f => Path.GetFileName((string?)f["path"]))) : null, Is.EqualTo(listed));
     }
 
     [Test]

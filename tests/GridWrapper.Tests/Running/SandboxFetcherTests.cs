@@ -21,7 +21,7 @@ public class SandboxFetcherTests
         using Script script = new(answers);
         using HttpMessageInvoker http = new(script);
         FakeClock clock = new();
-        Task<string> fetch = new SandboxFetcher(http, clock) { SizeLimitBytes = 1000 }.FetchAsync(new Sandbox(url, Name), scratch.Job, CancellationToken.None);
+        Task<string> fetch = new SandboxFetcher(() => http, clock) { SizeLimitBytes = 1000 }.FetchAsync(new Sandbox(url, Name), scratch.Job, CancellationToken.None);
         try
         {
             string path = await clock.DriveAsync(fetch, TimeSpan.FromSeconds(1));

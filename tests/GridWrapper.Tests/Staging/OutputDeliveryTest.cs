@@ -3,6 +3,7 @@ using GridWrapper.Outputs;
 using GridWrapper.Running;
 using GridWrapper.Sites;
 using GridWrapper.Staging;
+using Newtonsoft.Json.Linq;
 
 namespace GridWrapper.Tests.Staging;
 
@@ -97,6 +98,18 @@ public sealed class OutputDeliveryTest
     }
 
     [Test]
+    public async Task What_Harvester_has_not_taken_yet_stays_in_its_list(CancellationToken ct)
+    {
+        using StagingBench bench = new();
+        string list = bench.Root + "/event_status.dump.json";
+        await File.WriteAllTextAsync(list, """{"7":[]}""", ct);
+        OutputDelivery delivery = bench.Delivery("harvester://" + bench.Root);
+        await delivery.DeliverAsync(await bench.OutputAsync([1]), ct);
+        Assert.That(delivery.HandOver(), Is.True);
+        Assert.That(JObject.Parse(await File.ReadAllTextAsync(list, ct)).Properties().Select(p => (p.Name, p.Value.Count())), Is.EqualTo(new[] { ("7", 0), ("0", 1) }));
+    }
+
+    [Test]
     public async Task Without_its_directory_Harvester_takes_nothing(CancellationToken ct)
     {
         using StagingBench bench = new();
@@ -111,7 +124,7 @@ public sealed class OutputDeliveryTest
         using StagingBench bench = new();
         OutputFile file = await bench.OutputAsync([1]);
         (_, OutputFault? fault) = await bench.Delivery("http://127.0.0.1:9/").DeliverAsync(file, new CancellationToken(canceled: true));
-        Assert.That(fault!.Message, Does.Contain("a signal ended the run"));
+        Assert.That(fault!.Message, Does.Contain("the run was ended"));
     }
 
     private static Task<bool> Refuse(System.Net.HttpListenerContext context, int status)

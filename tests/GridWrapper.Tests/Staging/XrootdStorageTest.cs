@@ -22,12 +22,21 @@ public sealed class XrootdStorageTest
         esac
         """;
 
+    private const string Asker = """
+        #!/bin/sh
+        echo "fs $2" >>"${0%/*}/calls"
+        case $2 in
+            rm) rm -f "${0%/*}/store/${3##*/}" ;;
+            stat) [ -e "${0%/*}/store/${3##*/}" ] || { echo '[ERROR] Server responded with an error: [3011] No such file or directory' >&2; exit 54; } ;;
+        esac
+        """;
+
     private static StagingBench New(string fault, double stall = 60)
     {
         string root = Directory.CreateTempSubdirectory("gw-xrdcp-").FullName;
         StagingBench bench = new(new StoragePolicy { Xrdcp = root + "/xrdcp", StallSeconds = stall, Tries = 2 });
         Directory.CreateDirectory(root + "/store");
-        foreach ((string name, string text) in ((string, string)[])[("xrdcp", Copier.Replace("\nfault\n", $"\n{fault}\n", StringComparison.Ordinal)), ("xrdfs", "#!/bin/sh\necho \"fs $*\" >>\"${0%/*}/calls\"\nrm -f \"${0%/*}/store/${3##*/}\"\n")])
+        foreach ((string name, string text) in ((string, string)[])[("xrdcp", Copier.Replace("\nfault\n", $"\n{fault}\n", StringComparison.Ordinal)), ("xrdfs", Asker)])
         {
             File.WriteAllText($"{root}/{name}", text);
             File.SetUnixFileMode($"{root}/{name}", UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -47,7 +56,8 @@ public sealed class XrootdStorageTest
         (OutputFile file, OutputFault? fault) = await bench.Delivery("root://se.example//").DeliverAsync(await bench.OutputAsync([1, 2]), ct);
         Assert.That((fault, file.Url), Is.EqualTo(((OutputFault?)null, "root://se.example//out.root")));
         Assert.That(await File.ReadAllBytesAsync(Place(bench) + "/store/out.root", ct), Is.EqualTo(new byte[] { 1, 2 }));
-        Assert.That(Calls(bench).Single(), Does.Contain("--cksum adler32:" + file.Adler32).And.Contain("--rm-bad-cksum").And.Not.Contain("--force"));
+        Assert.That(Calls(bench)[0], Is.EqualTo("fs stat"));
+        Assert.That(Calls(bench).Skip(1).Single(), Does.Contain("--cksum adler32:" + file.Adler32).And.Contain("--rm-bad-cksum").And.Not.Contain("--force"));
     }
 
     [Test]
@@ -67,7 +77,7 @@ public sealed class XrootdStorageTest
         using StagingBench bench = New("[ -e \"${0%/*}/once\" ] || { : >\"${0%/*}/once\"; echo 'Run: [ERROR] CheckSum error' >&2; exit 53; }");
         (OutputFile file, _) = await bench.Delivery("root://se.example//").DeliverAsync(await bench.OutputAsync([1]), ct);
         Assert.That(file.Url, Is.Not.Null);
-        Assert.That(Calls(bench).Select(c => c.Split(' ')[0] == "fs" ? "fs" : c.Contains("--force", StringComparison.Ordinal) ? "force" : "first"), Is.EqualTo(new[] { "first", "fs", "force" }));
+        Assert.That(Calls(bench).Select(c => c.StartsWith("fs ", StringComparison.Ordinal) ? c : c.Contains("--force", StringComparison.Ordinal) ? "force" : "first"), Is.EqualTo(new[] { "fs stat", "first", "fs rm", "force" }));
     }
 
     [Test]
@@ -76,6 +86,39 @@ public sealed class XrootdStorageTest
         using StagingBench bench = New("sleep 100", stall: 0.3);
         (_, OutputFault? fault) = await bench.Delivery("root://se.example//").DeliverAsync(await bench.OutputAsync([1]), ct);
         Assert.That(fault!.PilotErrorCode, Is.EqualTo(PilotError.StageOutTimeout));
+    }
+
+    [Test]
+    public async Task Whoever_ends_a_delivery_finds_nothing_half_written_and_everything_else_untouched([Values] bool standing, CancellationToken ct)
+    {
+        using StagingBench bench = New("case $last in root://*) printf x >\"$(map \"$last\")\"; : >\"${0%/*}/began\"; sleep 100;; esac");
+        string place = Place(bench) + "/store/out.root";
+        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        if (standing)
+        {
+            await File.WriteAllTextAsync(place, "somebody else's", ct);
+            await stop.CancelAsync();
+        }
+
+        Task<(OutputFile File, OutputFault? Fault)> delivery = bench.Delivery("root://se.example//").DeliverAsync(await bench.OutputAsync([1]), stop.Token);
+        while (!standing && !File.Exists(Place(bench) + "/began"))
+        {
+            await Task.Delay(20, ct);
+        }
+
+        await stop.CancelAsync();
+        Assert.That((await delivery).Fault!.Message, Does.Contain("the run was ended before"));
+        Assert.That(File.Exists(place) ? await File.ReadAllTextAsync(place, ct) : null, Is.EqualTo(standing ? "somebody else's" : null));
+    }
+
+    [Test]
+    public async Task What_stands_there_is_left_alone([Values] bool same, CancellationToken ct)
+    {
+        using StagingBench bench = New("");
+        await File.WriteAllBytesAsync(Place(bench) + "/store/out.root", same ? [1] : [2, 3], ct);
+        (OutputFile file, OutputFault? fault) = await bench.Delivery("root://se.example//").DeliverAsync(await bench.OutputAsync([1]), ct);
+        Assert.That((file.Url is not null, fault?.Message.Contains("something else stands at", StringComparison.Ordinal)), Is.EqualTo((same, same ? (bool?)null : true)));
+        Assert.That(Calls(bench).Count(c => c == "fs rm"), Is.Zero);
     }
 
     [Test]

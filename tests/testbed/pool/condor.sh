@@ -62,15 +62,6 @@ STARTD_CRON_GRIDWRAP_ENV = "GRIDWRAP=$hooks/gridwrap GRIDWRAP_CACHE=$dir/cache P
 CONFIG
 }
 
-free_port() {
-    local port
-    for _ in {1..50}; do
-        port=$((20000 + RANDOM % 20000))
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-    done
-    printf '%s\n' "$port"
-}
-
 # running DIR: prints the master's pid while it lives.
 running() {
     local pid

@@ -63,7 +63,7 @@ internal static class ImageFileCheck
         var header = SifHeader.Read(new ImageBytes.OfFile(file, 0, length));
         if (header.Objects.Any(o => o.Type == SifObjectType.OciRootIndex))
         {
-            Say(output, "content", "an OCI image (oci-sif)");
+            Say(output, "content", ImageFileFacts.OciImage);
             return;
         }
 
@@ -73,8 +73,8 @@ internal static class ImageFileCheck
         Say(output, "content", root.FileSystem switch
         {
             SifFileSystem.Squashfs => ImageFileFacts.Squashfs,
-            SifFileSystem.EncryptedSquashfs => "an encrypted squashfs",
-            SifFileSystem.Ext3 => "an ext3 file system",
+            SifFileSystem.EncryptedSquashfs => ImageFileFacts.EncryptedSquashfs,
+            SifFileSystem.Ext3 => ImageFileFacts.Ext3,
             _ => throw new InvalidDataException($"its root is a partition of the unknown type {(int)root.FileSystem}"),
         });
         if (root.FileSystem == SifFileSystem.Squashfs)
