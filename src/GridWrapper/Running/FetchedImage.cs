@@ -35,7 +35,7 @@ internal sealed record FetchedImage(Prepared Prepared, Candidate Chosen, Rootfs 
         return new FetchedImage(prepared, chosen, rootfs);
     }
 
-    /// <summary>Only the ways that leave the root on this node.</summary>
+    /// <summary>Without the ways that do not leave the root on this node. Several ways that do not apply may stand in the plan as one, which is no way by itself.</summary>
     internal static Prepared Lasting(Composition parts, Prepared prepared) =>
-        prepared with { Plan = new RunPlan([.. prepared.Plan.Candidates.Where(c => parts.Strategy(c).LeavesRoot)]) };
+        prepared with { Plan = new RunPlan([.. prepared.Plan.Candidates.Where(c => !parts.Strategies.Any(s => s.Name == c.Strategy && s.Way == c.Way && !s.LeavesRoot))]) };
 }

@@ -14,6 +14,8 @@ internal sealed class FakeStrategy(string name, Func<RootfsForm, Verdict> verdic
 
     public string Name => name;
 
+    public string Way { get; init; } = "";
+
     public bool LeavesRoot { get; init; } = true;
 
     /// <summary>Thrown when the root filesystem is to be made; null for success.</summary>
