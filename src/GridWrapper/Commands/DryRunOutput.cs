@@ -2,6 +2,7 @@ using GridWrapper.Diagnostics;
 using GridWrapper.Launching;
 using GridWrapper.Planning;
 using GridWrapper.Running;
+using GridWrapper.Staging;
 
 namespace GridWrapper.Commands;
 
@@ -27,6 +28,7 @@ internal static class DryRunOutput
             }
         }
 
+        text.Append(run.Storage is null ? "" : StorageText(run.Storage));
         text.AppendLine().Append(PlanText.Format(run.Prepared.Plan));
         if (run.Launch is { } launch)
         {
@@ -44,6 +46,11 @@ internal static class DryRunOutput
             Console.Error.WriteLine(ErrorReport.Line(run.Prepared.WhyNothing));
         }
     }
+
+    /// <summary>A line for each file that would travel.</summary>
+    internal static string StorageText(StoragePlan plan) => string.Concat(
+        plan.Inputs.Select(i => $"fetch    {i.Lfn} from {string.Join(", else ", i.Places)}\n")
+            .Concat(plan.Outputs.Select(o => $"deliver  {o.Lfn} to {string.Join(", else ", o.Places)}\n")));
 
     private static void Append(StringBuilder text, LaunchSpec launch)
     {

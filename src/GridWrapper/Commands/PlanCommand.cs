@@ -1,8 +1,10 @@
 using System.CommandLine;
 using GridWrapper.Diagnostics;
 using GridWrapper.Images;
+using GridWrapper.Jobs;
 using GridWrapper.Planning;
 using GridWrapper.Running;
+using GridWrapper.Staging;
 
 namespace GridWrapper.Commands;
 
@@ -14,18 +16,20 @@ internal static class PlanCommand
         Argument<string?> image = new("IMAGE") { Description = "image reference", Arity = ArgumentArity.ZeroOrOne };
         Command command = new("plan", "Every strategy and launcher with verdict, predicted cost and reason. Example: gridwrap plan alpine:3.20. With --personality also what the image runs by each of the rules: gridwrap plan alpine:3.20 --personality oci");
         command.Arguments.Add(image);
-        CommandOptions.Add(command, [GlobalOptions.Job, .. GlobalOptions.Common, .. GlobalOptions.Planning, GlobalOptions.Personality, GlobalOptions.Entrypoint, GlobalOptions.ImageHome, GlobalOptions.Env, GlobalOptions.Gpu]);
+        CommandOptions.Add(command, [GlobalOptions.Job, GlobalOptions.StageIn, GlobalOptions.StageOut, .. GlobalOptions.Common, .. GlobalOptions.Planning, GlobalOptions.Personality, GlobalOptions.Entrypoint, GlobalOptions.ImageHome, GlobalOptions.Env, GlobalOptions.Gpu]);
 
         command.SetAction(async (parsed, ct) =>
         {
             OptionValues given = CommandOptions.Values(parsed);
             RunSettings settings = SettingsReader.Read(given);
-            ImageReference reference = await ReferenceAsync(parsed.GetValue(image), given.Text(GlobalOptions.Job), settings, ct);
+            JobRequest? job = await JobAsync(parsed.GetValue(image), given.Text(GlobalOptions.Job), settings, ct);
+            ImageReference reference = job?.Image ?? ImageReferenceParser.Parse(parsed.GetValue(image)!, settings.WorkDirectory);
+            StoragePlan? storage = job is null ? null : JobRunner.Storage(settings, job, new JobPayload(settings, job).MissingInputs);
             using Composition parts = Composition.Create(settings);
             Prepared prepared = await parts.Surveyor.PrepareAsync(reference, everything: true, ct);
             ImmutableArray<PersonalityView> views = given.Text(GlobalOptions.Personality) is null ? [] : await ViewsAsync(parts, prepared, ct);
             ImmutableArray<Finding> findings = await parts.Preflight.OfPlanAsync(prepared, parts.PredictRootfs(prepared), ct);
-            await Console.Out.WriteLineAsync(settings.Json ? Json(prepared, views, findings) : Text(reference, prepared, views, findings));
+            await Console.Out.WriteLineAsync(settings.Json ? Json(prepared, views, findings, storage) : Text(prepared, views, findings, storage));
             return prepared.Plan.Chosen is null
                 ? ErrorReport.Print(prepared.WhyNothing)
                 : 0;
@@ -39,7 +43,7 @@ internal static class PlanCommand
             rootfs => LaunchComposer.WithVariables(LaunchComposer.Compose(parts.Settings, prepared.Input, rootfs, ScratchDirectory.Name(parts.Settings.CacheDirectory)), parts.Settings, []),
             ct) is { } request ? PersonalityView.All(request) : [];
 
-    private static string Json(Prepared prepared, ImmutableArray<PersonalityView> views, ImmutableArray<Finding> findings)
+    private static string Json(Prepared prepared, ImmutableArray<PersonalityView> views, ImmutableArray<Finding> findings, StoragePlan? storage)
     {
         Newtonsoft.Json.Linq.JObject document = DryRunDocument.Plan(prepared, findings);
         if (!views.IsEmpty)
@@ -47,25 +51,30 @@ internal static class PlanCommand
             document["personalities"] = PersonalityText.Json(views);
         }
 
+        if (storage is not null)
+        {
+            document["storage"] = DryRunDocument.Storage(storage);
+        }
+
         return document.ToString();
     }
 
-    private static string Text(ImageReference reference, Prepared prepared, ImmutableArray<PersonalityView> views, ImmutableArray<Finding> findings)
+    private static string Text(Prepared prepared, ImmutableArray<PersonalityView> views, ImmutableArray<Finding> findings, StoragePlan? storage)
     {
         string preflight = string.Concat(findings.Select(f => $"\npreflight: {f.Check}: {f.State}: {f.Detail}"));
-        string plan = $"{reference}\n{PlanText.Format(prepared.Plan).TrimEnd()}{preflight}";
+        string files = storage is null ? "" : DryRunOutput.StorageText(storage);
+        string plan = $"{prepared.Input.Image.Reference}\n{files}{PlanText.Format(prepared.Plan).TrimEnd()}{preflight}";
         return views.IsEmpty ? plan : $"{plan}\n\n{PersonalityText.Format(views).TrimEnd()}";
     }
 
-    private static async Task<ImageReference> ReferenceAsync(string? image, string? jobFile, RunSettings settings, CancellationToken ct)
+    /// <returns>Null where the line names an image.</returns>
+    private static async Task<JobRequest?> JobAsync(string? image, string? jobFile, RunSettings settings, CancellationToken ct)
     {
         if ((image is null) == (jobFile is null))
         {
             throw GridWrapperException.BadInput("command-line", "the command line is wrong: plan takes an IMAGE or --job FILE. See gridwrap plan --help");
         }
 
-        return image is not null
-            ? ImageReferenceParser.Parse(image, settings.WorkDirectory)
-            : (await JobSource.ReadAsync(jobFile!, settings, ct)).RequestOrThrow().Image;
+        return jobFile is null ? null : (await JobSource.ReadAsync(jobFile, settings, ct)).RequestOrThrow();
     }
 }

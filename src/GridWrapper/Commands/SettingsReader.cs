@@ -63,6 +63,7 @@ internal static class SettingsReader
             SourceLabel = given.Text(GlobalOptions.SourceLabel),
             StageIn = Addresses(given.List(GlobalOptions.StageIn), site.Storage.StageIn, (GlobalOptions.StageIn.Name, here), faults),
             StageOut = Addresses(given.List(GlobalOptions.StageOut), site.Storage.StageOut, (GlobalOptions.StageOut.Name, here), faults),
+            StageOutGiven = given.List(GlobalOptions.StageOut).Count > 0,
             ResultFile = given.Text(GlobalOptions.Result) is { } result ? Path.GetFullPath(result, here) : null,
         };
         if (settings is { Entrypoint: not null, Personality: "singularity" })

@@ -61,6 +61,15 @@ internal sealed record JobRequest
 
     public string? Scope { get; init; }
 
+    /// <summary>The storage that the job wants its log at; null where it does not say.</summary>
+    public string? LogEndpoint { get; init; }
+
+    /// <summary>The one storage that the job names for all its files; null where it names several or none.</summary>
+    public string? Endpoint { get; init; }
+
+    /// <summary>"altStageOut": what one storage does not take may (on) or may not (off) go to another; null where the site decides.</summary>
+    public bool? AlternativeStageOut { get; init; }
+
     public ImmutableArray<string> AllowNoOutput { get; init; } = [];
 
     public string? ProdSourceLabel { get; init; }

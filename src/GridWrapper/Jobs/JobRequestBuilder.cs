@@ -32,7 +32,7 @@ internal sealed class JobRequestBuilder(JobReadOptions options, FaultList faults
 
         ImmutableArray<OutputSpec> outputs = CheckOutputs(parameters.Outputs, fields);
         JobRequest complete = WithFields(request ?? Placeholder, fields);
-        return request is null ? null : complete with { Outputs = outputs, ExecArgs = Set(container, "execArgs") };
+        return request is null ? null : complete with { Outputs = WithEndpoints(outputs, fields), ExecArgs = Set(container, "execArgs") };
     }
 
     /// <summary>Carries the fields through their checks where the request itself could not be made, so that all faults are told at once.</summary>
@@ -71,6 +71,9 @@ internal sealed class JobRequestBuilder(JobReadOptions options, FaultList faults
         LogGuid = fields.Text("logGUID"),
         LogScope = fields.Text("scopeLog"),
         Scope = fields.List("scopeOut").FirstOrDefault(),
+        LogEndpoint = Endpoints(fields).GetValueOrDefault(fields.Text("logFile") ?? ""),
+        Endpoint = fields.List("ddmEndPointOut").Distinct(StringComparer.Ordinal).ToArray() is [var only] ? only : null,
+        AlternativeStageOut = fields.Text("altStageOut")?.ToUpperInvariant() switch { "ON" or "TRUE" => true, "OFF" or "FALSE" => false, _ => null },
         AllowNoOutput = fields.List("allowNoOutput"),
         ProdSourceLabel = fields.Text("prodSourceLabel"),
         Transformation = fields.Text("transformation"),
@@ -181,6 +184,26 @@ internal sealed class JobRequestBuilder(JobReadOptions options, FaultList faults
         }
 
         return [.. outputs.Select(output => output with { Scope = scopeOf.GetValueOrDefault(output.Lfn) })];
+    }
+
+    /// <summary>ddmEndPointOut is aligned with outFiles, the log among them; one of another length says nothing.</summary>
+    private static Dictionary<string, string> Endpoints(JobFields fields)
+    {
+        ImmutableArray<string> files = fields.Aligned("outFiles");
+        ImmutableArray<string> endpoints = fields.Aligned("ddmEndPointOut");
+        var result = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach ((string lfn, string endpoint) in files.Length == endpoints.Length ? files.Zip(endpoints).Where(pair => pair.Second.Length > 0) : [])
+        {
+            result[lfn] = endpoint;
+        }
+
+        return result;
+    }
+
+    private static ImmutableArray<OutputSpec> WithEndpoints(ImmutableArray<OutputSpec> outputs, JobFields fields)
+    {
+        Dictionary<string, string> endpoints = Endpoints(fields);
+        return endpoints.Count == 0 ? outputs : [.. outputs.Select(output => output with { Endpoint = endpoints.GetValueOrDefault(output.Lfn) })];
     }
 
     private static string? Set(ImmutableDictionary<string, string>? map, string key) =>

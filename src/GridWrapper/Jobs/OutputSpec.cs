@@ -5,6 +5,9 @@ internal sealed record OutputSpec(string Name, string Lfn, OutputKind Kind)
 {
     /// <summary>Rucio scope of this output, from the job's scopeOut; null where the job did not come as a document.</summary>
     public string? Scope { get; init; }
+
+    /// <summary>The storage that the job wants it at (ddmEndPointOut); null where it does not say.</summary>
+    public string? Endpoint { get; init; }
 }
 
 internal enum OutputKind

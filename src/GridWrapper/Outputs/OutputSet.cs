@@ -39,4 +39,7 @@ internal sealed record OutputFile
 
     /// <summary>Where it was delivered to, null when it stays in the job directory.</summary>
     public string? Url { get; init; }
+
+    /// <summary>The name of the storage that has it, where the site's profile names it.</summary>
+    public string? Endpoint { get; init; }
 }

@@ -151,7 +151,7 @@ internal static class ReportMapper
             : new Diagnosis(PilotError.MissingOutputFile, 0, "outputs were not produced: " + string.Join(", ", report.Outputs.Missing));
     }
 
-    /// <summary>LFN → guid, fsize, adler32. One entry without its guid, or one file that the job does not name, would spoil the whole report.</summary>
+    /// <summary>LFN → guid, fsize, adler32, and where it is. One entry without its guid, or one file that the job does not name, would spoil the whole report.</summary>
     private static string? OutputReport(ImmutableArray<OutputFile> outputs, OutputFile? log)
     {
         JObject report = [];
@@ -161,6 +161,11 @@ internal static class ReportMapper
             if (file.Url is { } url)
             {
                 entry["surl"] = url;
+            }
+
+            if (file.Endpoint is { } endpoint)
+            {
+                entry["endpoint"] = endpoint;
             }
 
             report[file.Lfn] = entry;

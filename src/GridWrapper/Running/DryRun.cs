@@ -1,5 +1,6 @@
 using GridWrapper.Jobs;
 using GridWrapper.Launching;
+using GridWrapper.Staging;
 
 namespace GridWrapper.Running;
 
@@ -9,4 +10,8 @@ namespace GridWrapper.Running;
 /// <param name="Prepared">Facts and plan.</param>
 /// <param name="Launch">The launch of the chosen candidate, null when nothing is usable.</param>
 /// <param name="Warnings">What would stop a real run, or is noteworthy.</param>
-internal sealed record DryRun(JobRequest? Job, ImmutableArray<string> Command, Prepared Prepared, LaunchSpec? Launch, ImmutableArray<string> Warnings);
+internal sealed record DryRun(JobRequest? Job, ImmutableArray<string> Command, Prepared Prepared, LaunchSpec? Launch, ImmutableArray<string> Warnings)
+{
+    /// <summary>Null for `exec`.</summary>
+    public StoragePlan? Storage { get; init; }
+}

@@ -1,6 +1,7 @@
 using GridWrapper.Jobs;
 using GridWrapper.Launching;
 using GridWrapper.Probing;
+using GridWrapper.Staging;
 using Newtonsoft.Json.Linq;
 
 namespace GridWrapper.Running;
@@ -15,6 +16,7 @@ internal static class DryRunDocument
             ? new JObject { ["image"] = run.Prepared.Input.Image.Reference.ToString(), ["command"] = new JArray(run.Command) }
             : Job(run.Job, run.Command)));
         document["launch"] = run.Launch is null ? null : Launch(run.Launch);
+        document["storage"] = run.Storage is null ? null : Storage(run.Storage);
         document["warnings"] = new JArray(run.Warnings);
         return document;
     }
@@ -34,6 +36,12 @@ internal static class DryRunDocument
         document["preflight"] = ResultDocument.Describe(findings);
         return document;
     }
+
+    internal static JObject Storage(StoragePlan plan) => new()
+    {
+        ["inputs"] = new JArray(plan.Inputs.Select(i => new JObject { ["lfn"] = i.Lfn, ["from"] = new JArray(i.Places) })),
+        ["outputs"] = new JArray(plan.Outputs.Select(o => new JObject { ["lfn"] = o.Lfn, ["to"] = new JArray(o.Places) })),
+    };
 
     internal static JObject Job(JobRequest job, ImmutableArray<string> command) => new()
     {

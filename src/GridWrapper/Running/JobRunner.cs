@@ -27,7 +27,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
 
     private readonly DateTimeOffset _began = parts.Time.GetUtcNow();
 
-    private readonly OutputDelivery? _delivery = parts.Settings.StageOut.IsEmpty ? null : new OutputDelivery(parts.Storages, parts.Settings.StageOut, job);
+    private readonly OutputDelivery? _delivery = Targets(parts.Settings, job) is { IsEmpty: false } targets ? new OutputDelivery(parts.Storages, targets, job) : null;
 
     private volatile PayloadUsage? _usage;
 
@@ -44,6 +44,13 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
 
     /// <summary>The workload manager asked for the end, and no signal did.</summary>
     private bool KilledByServer => signals.Unwanted.IsCancellationRequested && !signals.Cancelled.IsCancellationRequested;
+
+    /// <summary>Where the job's outputs go.</summary>
+    internal static DeliveryTargets Targets(RunSettings settings, JobRequest job) => new(job, settings.StageOut, settings.Site.Storage.Endpoints, settings.StageOutGiven);
+
+    /// <summary>Where a job's files would come from and go to.</summary>
+    internal static StoragePlan Storage(RunSettings settings, JobRequest job, ImmutableArray<string> missing) =>
+        StoragePlan.Of(job, InputStaging.Missing(InputStaging.Of(job, missing), settings.WorkDirectory), settings.StageIn, Targets(settings, job));
 
     internal async Task<JobOutcome> RunAsync()
     {
@@ -96,8 +103,9 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         }
 
         warnings.AddRange(payload.IgnoredOptions.Select(o => $"the option {o} of containerOptions.execArgs is not done"));
-        warnings.AddRange(payload.MissingInputs.Select(i => $"the input {i} is not in {Settings.WorkDirectory}"));
-        return new DryRun(job, payload.Command(), prepared, launch, [.. warnings]);
+        StoragePlan storage = Storage(Settings, job, payload.MissingInputs);
+        warnings.AddRange(payload.MissingInputs.Where(i => storage.Inputs.All(s => s.Lfn != i)).Select(i => $"the input {i} is not in {Settings.WorkDirectory}"));
+        return new DryRun(job, payload.Command(), prepared, launch, [.. warnings]) { Storage = storage };
     }
 
     private void RefuseImpossible()

@@ -211,15 +211,24 @@ internal static class ResultDocument
 
     private static string Iso(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
 
-    private static JObject Output(OutputFile file) => new()
+    private static JObject Output(OutputFile file)
     {
-        ["name"] = file.Name,
-        ["lfn"] = file.Lfn,
-        ["sizeBytes"] = file.SizeBytes,
-        ["adler32"] = file.Adler32,
-        ["guid"] = file.Guid,
-        ["url"] = file.Url,
-    };
+        JObject json = new()
+        {
+            ["name"] = file.Name,
+            ["lfn"] = file.Lfn,
+            ["sizeBytes"] = file.SizeBytes,
+            ["adler32"] = file.Adler32,
+            ["guid"] = file.Guid,
+            ["url"] = file.Url,
+        };
+        if (file.Endpoint is { } endpoint)
+        {
+            json["endpoint"] = endpoint;
+        }
+
+        return json;
+    }
 
     private static JObject Times(Timings t) => new()
     {

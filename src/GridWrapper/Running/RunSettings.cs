@@ -80,6 +80,9 @@ internal sealed record RunSettings
     /// <summary>Where outputs are delivered, in this order; empty: they stay in the job directory.</summary>
     public ImmutableArray<StorageAddress> StageOut { get; init; } = [];
 
+    /// <summary>The command line named them: the endpoints that jobs name do not count.</summary>
+    public bool StageOutGiven { get; init; }
+
     /// <summary>Path of the result document, null = default of the command.</summary>
     public string? ResultFile { get; init; }
 }

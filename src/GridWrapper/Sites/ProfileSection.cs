@@ -123,7 +123,7 @@ internal sealed class ProfileSection(JObject json, string path, ProfileFaults fa
         return texts;
     }
 
-    internal ImmutableSortedDictionary<string, string> Map(string key, Func<string, string?> checkName)
+    internal ImmutableSortedDictionary<string, string> Map(string key, Func<string, string?> checkName, Func<string, string?> checkText)
     {
         ImmutableSortedDictionary<string, string>.Builder map = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
         JToken? token = Take(key);
@@ -140,7 +140,7 @@ internal sealed class ProfileSection(JObject json, string path, ProfileFaults fa
                 faults.Add(property, at, wrong);
             }
 
-            if (CheckedText(property.Value, at, _ => null) is { } text)
+            if (CheckedText(property.Value, at, checkText) is { } text)
             {
                 map[property.Name] = text;
             }

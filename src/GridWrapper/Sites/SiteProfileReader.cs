@@ -216,7 +216,7 @@ internal static class SiteProfileReader
         EnvironmentPolicy policy = new()
         {
             Pass = section.Texts("pass", otherwise.Pass, ProfileRules.VariablePattern),
-            Set = section.Map("set", ProfileRules.VariableName),
+            Set = section.Map("set", ProfileRules.VariableName, static _ => null),
             GiveProxy = section.Flag("giveProxy", otherwise.GiveProxy),
         };
         section.Finish();

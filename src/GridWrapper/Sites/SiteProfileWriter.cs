@@ -65,6 +65,7 @@ internal static class SiteProfileWriter
     {
         ["stageIn"] = new JArray(storage.StageIn),
         ["stageOut"] = new JArray(storage.StageOut),
+        ["endpoints"] = new JObject(storage.Endpoints.Select(e => new JProperty(e.Key, e.Value))),
         ["trustedHosts"] = new JArray(storage.TrustedHosts),
         ["plainHttp"] = new JArray(storage.PlainHttp),
         ["xrdcp"] = storage.Xrdcp,

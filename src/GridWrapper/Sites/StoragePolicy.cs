@@ -9,6 +9,9 @@ internal sealed record StoragePolicy
     /// <summary>Where outputs are delivered: the first that takes a file has it, the others are for when it does not.</summary>
     public ImmutableArray<string> StageOut { get; init; } = [];
 
+    /// <summary>The addresses of storages by the names that jobs have for them (Rucio's endpoints, ddmEndPointOut).</summary>
+    public ImmutableSortedDictionary<string, string> Endpoints { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+
     /// <summary>Hosts ("pool1.example.org") or domains ("*.example.org") that a storage may redirect to with the credentials. The storage's own host needs no entry.</summary>
     public ImmutableArray<string> TrustedHosts { get; init; } = [];
 

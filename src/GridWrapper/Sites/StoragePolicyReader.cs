@@ -10,6 +10,7 @@ internal static class StoragePolicyReader
         {
             StageIn = section.Texts("stageIn", otherwise.StageIn, StorageAddress.Fault),
             StageOut = section.Texts("stageOut", otherwise.StageOut, StorageAddress.Fault),
+            Endpoints = section.Map("endpoints", EndpointName, StorageAddress.Fault),
             TrustedHosts = section.Texts("trustedHosts", otherwise.TrustedHosts, HostPattern),
             PlainHttp = section.Texts("plainHttp", otherwise.PlainHttp, HostPattern),
             Xrdcp = section.OptionalText("xrdcp", ProfileRules.AbsolutePath),
@@ -20,6 +21,8 @@ internal static class StoragePolicyReader
         section.Finish();
         return policy;
     }
+
+    private static string? EndpointName(string text) => text.Length > 0 && !text.AsSpan().ContainsAny(" ,\t\n") ? null : $"\"{text}\" is no name of an endpoint such as CERN-PROD_SCRATCHDISK";
 
     /// <summary>A host without port, or "*." before a domain of at least two parts.</summary>
     private static string? HostPattern(string text)

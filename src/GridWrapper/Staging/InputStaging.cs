@@ -29,11 +29,21 @@ internal sealed class InputStaging(Storages storages, ImmutableArray<StorageAddr
         ];
     }
 
+    /// <summary>Where an input lies at an address.</summary>
+    /// <exception cref="StorageException">It needs the scope, and the job names none.</exception>
+    internal static string PlaceOf(StorageAddress source, WantedInput input) => source.Deterministic && input.Scope is null
+        ? throw new StorageException(StorageTrouble.Absent, $"{source} needs the scope of {input.Lfn}, and the job names none (scopeIn)")
+        : source.PlaceOf(input.Lfn, input.Scope);
+
+    /// <summary>Those that are not in the job directory.</summary>
+    internal static ImmutableArray<WantedInput> Missing(ImmutableArray<WantedInput> inputs, string directory) =>
+        [.. inputs.Where(i => FileIdentity.Of(Path.Combine(directory, i.Lfn)) is null)];
+
     /// <summary>Brings what is missing.</summary>
     /// <exception cref="GridWrapperException">An input is to be had nowhere.</exception>
     internal async Task FetchAsync(ImmutableArray<WantedInput> inputs, string directory, CancellationToken ct)
     {
-        ImmutableArray<WantedInput> missing = [.. inputs.Where(i => FileIdentity.Of(Path.Combine(directory, i.Lfn)) is null)];
+        ImmutableArray<WantedInput> missing = Missing(inputs, directory);
         if (missing.FirstOrDefault(i => i.Lfn.Contains('/', StringComparison.Ordinal) || i.Lfn is "." or "..") is { } wrong)
         {
             throw GridWrapperException.BadInput(Step, $"the input {Quoted.Text(wrong.Lfn)} is no file name: inputs lie directly in the job directory");
@@ -89,12 +99,7 @@ internal sealed class InputStaging(Storages storages, ImmutableArray<StorageAddr
 
     private async Task FetchAsync(WantedInput input, StorageAddress source, string partial, CancellationToken ct)
     {
-        if (source.Deterministic && input.Scope is null)
-        {
-            throw new StorageException(StorageTrouble.Absent, $"{source} needs the scope of {input.Lfn}, and the job names none (scopeIn)");
-        }
-
-        string place = source.PlaceOf(input.Lfn, input.Scope);
+        string place = PlaceOf(source, input);
         await storages.Retries.RunAsync(
             $"fetching {place}",
             async token =>

@@ -10,9 +10,9 @@ namespace GridWrapper.Staging;
 /// delivered all the same.
 /// </summary>
 /// <param name="storages">The protocols.</param>
-/// <param name="targets">In the order of preference, at least one.</param>
-/// <param name="job">Knows the scopes.</param>
-internal sealed class OutputDelivery(Storages storages, ImmutableArray<StorageAddress> targets, JobRequest job)
+/// <param name="targets">Where each file may go.</param>
+/// <param name="job">Whose outputs they are.</param>
+internal sealed class OutputDelivery(Storages storages, DeliveryTargets targets, JobRequest job)
 {
     /// <summary>The step that failures of delivery are told with.</summary>
     internal const string Step = "stage-out";
@@ -22,21 +22,27 @@ internal sealed class OutputDelivery(Storages storages, ImmutableArray<StorageAd
     /// <summary>Addresses that failed for a reason that concerns the next file too: they are asked last.</summary>
     private readonly HashSet<StorageAddress> _doubtful = [];
 
-    /// <exception cref="GridWrapperException">No address can be used on this node; exit 75.</exception>
+    /// <exception cref="GridWrapperException">For some file no address can be used on this node, or none is known; exit 75.</exception>
     internal async Task CheckAsync(CancellationToken ct)
     {
-        if (await storages.RefusalAsync(targets, ct) is { } reason)
+        foreach (ImmutableArray<StorageAddress> list in targets.Lists())
         {
-            throw new GridWrapperException(new Failure
+            string? reason = list.IsEmpty
+                ? "the job names an endpoint (ddmEndPointOut) for some of its files that storage.endpoints of the site profile has no address for, and --stage-out names none either"
+                : await storages.RefusalAsync(list, ct) is { } refusal ? $"outputs could not be delivered to {string.Join(" or ", list)}: {refusal}" : null;
+            if (reason is not null)
             {
-                Blame = Blame.Site,
-                Phase = Phase.Job,
-                Step = Step,
-                PilotErrorCode = PilotError.StageOutFailed,
-                Message = $"outputs could not be delivered to {string.Join(" or ", targets)}: {reason}",
-                Retryable = true,
-                ExitCode = ExitCodes.TryElsewhere,
-            });
+                throw new GridWrapperException(new Failure
+                {
+                    Blame = Blame.Site,
+                    Phase = Phase.Job,
+                    Step = Step,
+                    PilotErrorCode = PilotError.StageOutFailed,
+                    Message = reason,
+                    Retryable = true,
+                    ExitCode = ExitCodes.TryElsewhere,
+                });
+            }
         }
     }
 
@@ -61,7 +67,7 @@ internal sealed class OutputDelivery(Storages storages, ImmutableArray<StorageAd
     {
         List<string> reasons = [];
         int code = PilotError.StageOutFailed;
-        foreach (StorageAddress target in targets.OrderBy(_doubtful.Contains))
+        foreach (StorageAddress target in targets.Of(file.Lfn).OrderBy(_doubtful.Contains))
         {
             try
             {
@@ -96,13 +102,7 @@ internal sealed class OutputDelivery(Storages storages, ImmutableArray<StorageAd
 
     private async Task<OutputFile> DeliverAsync(OutputFile file, StorageAddress target, CancellationToken ct)
     {
-        string? scope = file.Lfn == job.LogFile ? job.LogScope ?? job.Scope : job.Outputs.FirstOrDefault(o => o.Lfn == file.Lfn)?.Scope ?? job.Scope;
-        if (target.Deterministic && scope is null)
-        {
-            throw new StorageException(StorageTrouble.Taken, $"{target} needs the scope of the file, and the job names none (scopeOut, scopeLog)");
-        }
-
-        string place = target.PlaceOf(file.Lfn, scope);
+        string place = targets.PlaceOf(target, file.Lfn);
         await storages.Retries.RunAsync($"delivering {file.Lfn} to {target}", token => storages.For(target.Kind).DeliverAsync(file, place, token), ct);
         Log.Info("delivered {Lfn} to {Place}", file.Lfn, place);
         return file with
@@ -113,6 +113,7 @@ internal sealed class OutputDelivery(Storages storages, ImmutableArray<StorageAd
                 StorageKind.Harvester => null,
                 _ => place,
             },
+            Endpoint = target.Kind == StorageKind.Harvester ? null : targets.NameOf(target),
         };
     }
 }

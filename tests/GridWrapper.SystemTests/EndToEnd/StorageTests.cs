@@ -224,6 +224,48 @@ internal sealed class StorageTests : EndToEndFixture
         }
     }
 
+    [Test]
+    public async Task A_job_names_its_storage_and_the_server_learns_which_one_has_the_file([Values] bool alternative, CancellationToken ct)
+    {
+        Area area = NewArea();
+        await using LoopbackWorkloadManager server = LoopbackWorkloadManager.Start(new WorkloadOptions(), new Random());
+        TestJob job = new() { Image = Testbed.ReadableTree, Exec = "echo {} >out.json" };
+        string own = Guid.NewGuid().ToString("N");
+        JObject document = job.Document;
+        document["ddmEndPointOut"] = "CLOSED,OPEN";
+        document["altStageOut"] = alternative ? "on" : "off";
+        server.AddJob(document.ToString());
+        string profile = Profile(area, $$"""
+            "tries": 1, "stageOut": ["{{_servers.XrootdHttp}}/alternative-{{own}}"], "endpoints": { "CLOSED": "{{_servers.Dav}}/refused", "OPEN": "{{_servers.Xrootd}}/wanted-{{own}}", "OTHER": "{{_servers.XrootdHttp}}/alternative-{{own}}" }
+            """);
+        Outcome outcome = await area.RunAsync(ct, "run", "--site", profile, "--pull-job", "--server", server.Address.ToString(), "--queue", "TEST_QUEUE");
+        JObject report = JObject.Parse(server.State.Updates[^1].Text("job_output_report")!);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(outcome.ExitCode, Is.EqualTo(alternative ? 0 : 73), outcome.ToString());
+            Assert.That(((string?)report[TestJob.Lfn]?["endpoint"], (string?)report[TestJob.LogLfn]?["endpoint"]), Is.EqualTo((alternative ? "OTHER" : null, "OPEN")));
+            Assert.That(File.Exists(Path.Combine(_servers.Store("xrootd"), "wanted-" + own, TestJob.LogLfn)), Is.True);
+        }
+    }
+
+    [Test]
+    public async Task A_dry_run_shows_where_files_would_travel([Values("run", "plan")] string command, CancellationToken ct)
+    {
+        Area area = NewArea();
+        string job = Job(area, "user.tester.x");
+        string[] words = [command, .. command == "run" ? (string[])["--dry-run"] : [], "--json", "--site", Profile(area), "--job", job, "--stage-in", "root://se.example//pool", "--stage-out", "davs://se.example/a", "--stage-out", "/spare"];
+        Outcome outcome = await area.RunAsync(ct, words);
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
+        JToken storage = JObject.Parse(outcome.Stdout)["storage"]!;
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(storage["inputs"]!.ToString(Newtonsoft.Json.Formatting.None), Is.EqualTo($$"""[{"lfn":"{{Input}}","from":["root://se.example//pool/{{Input}}"]}]"""));
+            Assert.That(storage["outputs"]![0]!.ToString(Newtonsoft.Json.Formatting.None), Is.EqualTo("""{"lfn":"user.tester.x","to":["https://se.example/a/user.tester.x","/spare/user.tester.x"]}"""));
+            Assert.That((string?)storage["outputs"]![1]!["lfn"], Is.EqualTo(TestJob.LogLfn));
+            Assert.That(Directory.GetFileSystemEntries(area.JobDirectory), Is.Empty, "nothing is written");
+        }
+    }
+
     private static async Task<bool> SaysAsync(Area area, string words, CancellationToken ct) => (await File.ReadAllTextAsync(area.JobFile("gridwrap.log"), ct)).Contains(words, StringComparison.Ordinal);
 
     private static string Profile(Area area, string storage = "\"pauseSeconds\": 0.2, \"stallSeconds\": 30") =>

@@ -7,6 +7,7 @@ using GridWrapper.Planning;
 using GridWrapper.Probing;
 using GridWrapper.Running;
 using GridWrapper.Sites;
+using GridWrapper.Staging;
 using GridWrapper.Strategies;
 using Newtonsoft.Json.Linq;
 
@@ -113,7 +114,10 @@ public sealed class DocumentsOnSchemaTest
             Launcher = "rootless", Argv = ["/bin/sh"], Environment = ImmutableSortedDictionary<string, string>.Empty.Add("A", "b"), WorkingDirectory = "/w", UidMap = ["1000 1000 1"],
             Operations = [new LaunchOperation("tmpfs", null, "/tmp", "size=1")],
         };
-        JObject document = DryRunDocument.Create(new DryRun(ofJob ? Job : null, ["/bin/sh"], new Prepared(Input, Plan, new Timings()), usable ? launch : null, ["w"]));
+        JObject document = DryRunDocument.Create(new DryRun(ofJob ? Job : null, ["/bin/sh"], new Prepared(Input, Plan, new Timings()), usable ? launch : null, ["w"])
+        {
+            Storage = ofJob ? new StoragePlan([new StoragePlan.Entry("i", ["/pool/i"])], [new StoragePlan.Entry("L", ["root://se//L", "harvester://"])]) : null,
+        });
         Assert.That(await SchemaCheck.FaultsAsync("docs/schemas/dry-run.schema.json", document.ToString()), Is.Empty);
     }
 

@@ -42,6 +42,26 @@ public class JobTrapTests
         Assert.That((job.Outputs[0].Scope, job.LogScope, job.MaxWalltimeSeconds, job.CoreCount, job.AllowNoOutput.Length, job.Preprocess), Is.EqualTo(("user.t", "user.l", (long?)null, 1, 0, (StepCommand?)null)));
     }
 
+    [TestCase("S1,S2,S1", "S1 S1 S2 ", Description = "aligned with outFiles, the log among them")]
+    [TestCase("S1,S1,S1", "S1 S1 S1 S1")]
+    [TestCase(",,", "   ", Description = "nothing is set")]
+    [TestCase("NULL", "   ")]
+    [TestCase("S1,S2", "   ", Description = "of another length it says nothing")]
+    public void The_storages_that_a_job_wants_its_files_at(string endpoints, string expected)
+    {
+        JobRequest job = Read($$"""
+            {"PandaID": 1, "jobPars": "{{Prefix}}-o \"{'a': 'L.a', 'b': 'L.b'}\" -p \"true\" --containerImage a", "outFiles": "L.a,L.log.tgz,L.b", "logFile": "L.log.tgz", "ddmEndPointOut": "{{endpoints}}"}
+            """);
+        Assert.That($"{job.Outputs[0].Endpoint} {job.Outputs[1].Endpoint} {job.LogEndpoint} {job.Endpoint}", Is.EqualTo(expected));
+    }
+
+    [TestCase("on", true)]
+    [TestCase("off", false)]
+    [TestCase("NULL", null)]
+    [TestCase("sometimes", null)]
+    public void Whether_another_storage_may_take_what_one_does_not(string text, bool? expected) =>
+        Assert.That(Read($$"""{"jobPars": "-p true --containerImage a", "altStageOut": "{{text}}"}""").AlternativeStageOut, Is.EqualTo(expected));
+
     [TestCase("""{"7": {"jobPars": "-p true --containerImage a"}}""")]
     [TestCase("PandaID=7&jobPars=-p+true+--containerImage+a&reqID=NULL&empty=")]
     public void Trap_14_pandaJobData_out_comes_in_two_formats(string text) => Assert.That(Read(text).PandaId, Is.EqualTo(7));

@@ -26,7 +26,7 @@ public class ReportMapperTests
     private static readonly FinalReport Finished = new()
     {
         Run = Good,
-        Outputs = new OutputSet { Files = [Samples.Output("a.root"), Samples.Output("b.txt") with { Url = "root://x//b.txt" }] },
+        Outputs = new OutputSet { Files = [Samples.Output("a.root"), Samples.Output("b.txt") with { Url = "root://x//b.txt", Endpoint = "X_SCRATCH" }] },
         Log = Samples.Output("log.tgz"),
         JobReport = """{"exitCode":0}""",
         Timings = new JobTimings { GetJob = TimeSpan.FromSeconds(1), Payload = TimeSpan.FromSeconds(100.4), Setup = TimeSpan.FromSeconds(7) },
@@ -68,7 +68,7 @@ public class ReportMapperTests
             Assert.That((update.PilotErrorDiag, update.ExeErrorDiag, update.PilotLog), Is.EqualTo(((string?)null, (string?)null, (string?)null)));
             Assert.That(outputs.Properties().Select(static p => p.Name), Is.EqualTo(new[] { "a.root", "b.txt", "log.tgz" }));
             Assert.That(outputs["b.txt"]!.ToString(Newtonsoft.Json.Formatting.None), Is.EqualTo(
-                """{"guid":"D5E9A1F2-0000-4000-8000-000000000001","fsize":12,"adler32":"0a1b2c3d","surl":"root://x//b.txt"}"""));
+                """{"guid":"D5E9A1F2-0000-4000-8000-000000000001","fsize":12,"adler32":"0a1b2c3d","surl":"root://x//b.txt","endpoint":"X_SCRATCH"}"""));
             Assert.That(update.MetaData, Is.EqualTo("""{"exitCode":0}"""));
             Assert.That(update.PilotTiming, Is.EqualTo("1|0|100|0|0|7"));
             Assert.That(update.JobMetrics, Is.EqualTo("actualCoreCount=8 gwStrategy=cvmfs-flat gwLauncher=rootless gwBytes=0 gwPrepTime=7"));

@@ -101,6 +101,8 @@ public sealed class SiteProfileReaderTest
     [TestCase("""{ "name": "x", "environment": { "set": { "A": 1 } } }""", "1:47: environment.set.A: expected a text, found the number 1")]
     [TestCase("""{ "name": "x", "environment": { "pass": ["A*B"] } }""", "1:42: environment.pass[0]: \"A*B\" is neither the name of an environment variable nor a prefix with one '*' at its end")]
     [TestCase("""{ "name": "x", "panda": { "server": "pandaserver" } }""", "1:37: panda.server: \"pandaserver\" is not a server address such as https://pandaserver.cern.ch:25443 (no path, no credentials)")]
+    [TestCase("""{ "name": "x", "storage": { "endpoints": { "A": "ftp://x/y" } } }""", "1:49: storage.endpoints.A: \"ftp\" is no protocol that files can be moved by: a directory, https, davs, http, dav, root, roots or harvester is expected")]
+    [TestCase("""{ "name": "x", "storage": { "endpoints": { "A B": "/x" } } }""", "1:44: storage.endpoints.A B: \"A B\" is no name of an endpoint such as CERN-PROD_SCRATCHDISK")]
     [TestCase("""{ "name": "x", "limits": { "memory": 1 } }""", "1:28: limits.memory: unknown key")]
     [TestCase("""{ "name": "x", "limits": { "memoryBytes": 1024 } }""", "1:43: limits.memoryBytes: expected a number from 1048576 to 1000000000000000, found the number 1024")]
     [TestCase("""{ "name": "x", "limits": { "processes": "many" } }""", "1:41: limits.processes: expected a number from 1 to 4194304, found the text \"many\"")]

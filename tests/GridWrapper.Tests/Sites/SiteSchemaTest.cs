@@ -24,6 +24,7 @@ public sealed class SiteSchemaTest
         yield return new TestCaseData("binds[]", typeof(BindRule));
         yield return new TestCaseData("environment", typeof(EnvironmentPolicy));
         yield return new TestCaseData("panda", typeof(PandaPolicy));
+        yield return new TestCaseData("storage", typeof(StoragePolicy));
     }
 
     [TestCaseSource(nameof(ProfileFiles))]

@@ -1,4 +1,5 @@
 using GridWrapper.Diagnostics;
+using GridWrapper.Jobs;
 using GridWrapper.Outputs;
 using GridWrapper.Running;
 using GridWrapper.Sites;
@@ -53,6 +54,37 @@ public sealed class OutputDeliveryTest
         (_, OutputFault? fault) = await bench.Delivery(bench.Root + "/to").DeliverAsync(file, ct);
         Assert.That(fault!.Message, Does.Contain("has 6 bytes and checksum"));
         Assert.That(Directory.GetFileSystemEntries(bench.Root + "/to"), Is.Empty);
+    }
+
+    [TestCase(null, true)]
+    [TestCase(false, false, Description = "altStageOut off")]
+    public async Task The_jobs_own_endpoint_comes_first_and_the_one_that_has_the_file_is_named(bool? alternative, bool spared, CancellationToken ct)
+    {
+        using StagingBench bench = new();
+        JobRequest job = StagingBench.Job with { Endpoint = "FIRST", AlternativeStageOut = alternative };
+        var endpoints = ImmutableSortedDictionary<string, string>.Empty.Add("FIRST", bench.Root + "/first").Add("SPARE", bench.Root + "/spare");
+        OutputDelivery delivery = new(bench.Storages, new DeliveryTargets(job, [StorageAddress.Of(bench.Root + "/spare")], endpoints, callerChooses: false), job);
+        await delivery.CheckAsync(ct);
+        (OutputFile first, _) = await delivery.DeliverAsync(await bench.OutputAsync([1]), ct);
+        await File.WriteAllTextAsync(bench.Root + "/first/log.tgz", "something else", ct);
+        (OutputFile second, OutputFault? fault) = await delivery.DeliverAsync(await bench.OutputAsync([2], "log.tgz"), ct);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((first.Endpoint, first.Url), Is.EqualTo(("FIRST", $"file://{bench.Root}/first/out.root")));
+            Assert.That((second.Endpoint, second.Url), Is.EqualTo(spared ? ("SPARE", $"file://{bench.Root}/spare/log.tgz") : ((string?)null, (string?)null)));
+            Assert.That(fault is null, Is.EqualTo(spared));
+        }
+    }
+
+    [Test]
+    public void A_file_that_nobody_has_an_address_for_stops_the_job_before_it_runs(CancellationToken ct)
+    {
+        using StagingBench bench = new();
+        JobRequest job = StagingBench.Job with { Outputs = [StagingBench.Job.Outputs[0] with { Endpoint = "KNOWN" }], LogEndpoint = "UNKNOWN" };
+        OutputDelivery delivery = new(bench.Storages, new DeliveryTargets(job, [], ImmutableSortedDictionary<string, string>.Empty.Add("KNOWN", bench.Root), callerChooses: false), job);
+        GridWrapperException thrown = Assert.ThrowsAsync<GridWrapperException>(() => delivery.CheckAsync(ct))!;
+        Assert.That((thrown.Failure.ExitCode, thrown.Failure.PilotErrorCode), Is.EqualTo((ExitCodes.TryElsewhere, PilotError.StageOutFailed)));
+        Assert.That(thrown.Message, Does.Contain("storage.endpoints"));
     }
 
     [Test]

@@ -52,7 +52,7 @@ internal sealed class StagingBench : IDisposable
         return new OutputFile { Name = lfn, Lfn = lfn, Path = path, SizeBytes = sum.SizeBytes, Adler32 = sum.Adler32, Guid = "A" };
     }
 
-    internal OutputDelivery Delivery(params string[] targets) => new(Storages, [.. targets.Select(StorageAddress.Of)], Job);
+    internal OutputDelivery Delivery(params string[] targets) => new(Storages, new DeliveryTargets(Job, [.. targets.Select(StorageAddress.Of)], Context.Policy.Endpoints, callerChooses: true), Job);
 
     internal InputStaging Staging(params string[] sources) => new(Storages, [.. sources.Select(StorageAddress.Of)]);
 
