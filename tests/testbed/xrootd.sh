@@ -2,7 +2,8 @@
 # xrootd.sh start DIR [--no-checksums]
 # xrootd.sh stop DIR
 # An XRootD server with its HTTP door on 127.0.0.1, as uid 12345. DIR, made when missing, holds store/ (what it exports as /, kept over stop and
-# start), xrootd.cfg, log, pid, address. After the first start its ports stay the same.
+# start), xrootd.cfg, log, pid, address. After the first start its ports stay the same. With DIR/tls/server.pem (certificate and key) and
+# DIR/tls/ca.pem it takes roots:// as well as root://.
 #   start  stdout: "ROOTPORT HTTPPORT", one line; returns when both listen. --no-checksums: it computes none. Running already: only prints
 #   stop   ends the daemon and waits for it; stopping one that does not run succeeds. Stdout: nothing
 set -euo pipefail
@@ -24,6 +25,11 @@ all.pidpath $1/run
 http.listingdeny no
 $4
 CFG
+    if [[ -s $1/tls/server.pem ]]; then
+        printf '%s\n' "xrd.tls $1/tls/server.pem" "xrd.tlsca certfile $1/tls/ca.pem" "xrootd.tls capable all" >>"$1/xrootd.cfg"
+        chown "$testbed_uid" "$1/tls/server.pem"
+        chmod 0600 "$1/tls/server.pem"
+    fi
 }
 
 start() {

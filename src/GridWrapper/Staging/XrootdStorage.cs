@@ -106,6 +106,7 @@ internal sealed class XrootdStorage(StorageContext context) : IStorage
             : Says("[3010]") || Says("Auth failed") || Says("[3030]") ? StorageTrouble.Denied
             : Says("[3018]") || Says("file exists") ? StorageTrouble.Taken
             : Says("[3009]") || Says("[3031]") ? StorageTrouble.Full
+            : Says("TLS error") ? StorageTrouble.Unusable
             : Says("CheckSum error") ? StorageTrouble.Mismatch
             : Says("no space left") || Says("Disk quota") ? StorageTrouble.Local
             : Says("Connection error") || Says("Invalid address") || Says("Connection refused") ? StorageTrouble.Unreachable

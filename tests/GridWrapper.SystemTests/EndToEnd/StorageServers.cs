@@ -2,7 +2,7 @@ using GridWrapper.Tests.Reporting;
 
 namespace GridWrapper.SystemTests.EndToEnd;
 
-/// <summary>Real storages: XRootD with and without checksums, both with an HTTP door, and Apache's WebDAV with and without TLS.</summary>
+/// <summary>Real storages: XRootD with and without checksums, both with an HTTP door, with TLS, behind a redirector, and Apache's WebDAV with and without TLS.</summary>
 internal sealed class StorageServers
 {
     internal const string Token = "good-token";
@@ -13,7 +13,7 @@ internal sealed class StorageServers
 
     internal string Tls => Path.Combine(Root, "webdav/tls");
 
-    /// <summary>Holds the CA's certificate and nothing else.</summary>
+    /// <summary>Holds the CA's certificate, under the hashed name too that XRootD looks for.</summary>
     internal string Trusted => Path.Combine(Root, "certificates");
 
     internal string Xrootd { get; private set; } = "";
@@ -23,6 +23,10 @@ internal sealed class StorageServers
     internal string Silent { get; private set; } = "";
 
     internal string SilentHttp { get; private set; } = "";
+
+    internal string Encrypted { get; private set; } = "";
+
+    internal string Redirector { get; private set; } = "";
 
     internal string Dav { get; private set; } = "";
 
@@ -36,6 +40,9 @@ internal sealed class StorageServers
         (servers.Xrootd, servers.XrootdHttp) = ($"root://127.0.0.1:{root}//", $"dav://127.0.0.1:{http}");
         (root, http) = await servers.StartAsync("xrootd.sh", "silent", "--no-checksums");
         (servers.Silent, servers.SilentHttp) = ($"root://127.0.0.1:{root}//", $"dav://127.0.0.1:{http}");
+        (root, _) = await servers.StartAsync("xrootd.sh", "encrypted");
+        servers.Encrypted = $"roots://127.0.0.1:{root}//";
+        servers.Redirector = $"root://127.0.0.1:{(await Tool.RunAsync(Testbed.Script("xrootd-cluster.sh"), "start", Path.Combine(servers.Root, "cluster"))).Trim()}//";
         (http, string https) = await servers.StartAsync("webdav.sh", "webdav");
         (servers.Dav, servers.Davs) = ($"dav://127.0.0.1:{http}", $"davs://127.0.0.1:{https}/guarded");
         return servers;
@@ -45,6 +52,8 @@ internal sealed class StorageServers
     {
         await Tool.RunAsync(Testbed.Script("xrootd.sh"), "stop", Path.Combine(Root, "xrootd"));
         await Tool.RunAsync(Testbed.Script("xrootd.sh"), "stop", Path.Combine(Root, "silent"));
+        await Tool.RunAsync(Testbed.Script("xrootd.sh"), "stop", Path.Combine(Root, "encrypted"));
+        await Tool.RunAsync(Testbed.Script("xrootd-cluster.sh"), "stop", Path.Combine(Root, "cluster"));
         await Tool.RunAsync(Testbed.Script("webdav.sh"), "stop", Path.Combine(Root, "webdav"));
     }
 
@@ -63,11 +72,16 @@ internal sealed class StorageServers
     private void WriteCertificates()
     {
         TestCertificates certificates = new();
-        Directory.CreateDirectory(Tls);
         Directory.CreateDirectory(Trusted);
-        File.WriteAllText(Path.Combine(Trusted, "ca.pem"), certificates.CaPem);
-        File.WriteAllText(Path.Combine(Tls, "ca.pem"), certificates.CaPem);
-        File.WriteAllText(Path.Combine(Tls, "server.pem"), certificates.ServerPem);
+        string trusted = Path.Combine(Trusted, "ca.pem");
+        File.WriteAllText(trusted, certificates.CaPem);
+        File.WriteAllText(Path.Combine(Trusted, Tool.Run("/usr/bin/openssl", "x509", "-hash", "-noout", "-in", trusted).Trim() + ".0"), certificates.CaPem);
+        foreach (string tls in (string[])[Tls, Path.Combine(Root, "encrypted/tls")])
+        {
+            Directory.CreateDirectory(tls);
+            File.WriteAllText(Path.Combine(tls, "ca.pem"), certificates.CaPem);
+            File.WriteAllText(Path.Combine(tls, "server.pem"), certificates.ServerPem);
+        }
 
         // Apache cannot be told to take proxies of a certificate (OpenSSL 3 has no variable for it), so the certificate itself stands in their place.
         File.WriteAllText(Path.Combine(Tls, "proxy.pem"), certificates.UserPem());

@@ -35,6 +35,8 @@ internal sealed class StorageTests : EndToEndFixture
         yield return new TestCaseData("xrootd", (StorageServers s) => s.XrootdHttp + "/{rucio}", "").SetArgDisplayNames("the HTTP door of XRootD");
         yield return new TestCaseData("silent", (StorageServers s) => s.Silent, "").SetArgDisplayNames("XRootD without checksums");
         yield return new TestCaseData("silent", (StorageServers s) => s.SilentHttp, "").SetArgDisplayNames("the HTTP door of XRootD without checksums");
+        yield return new TestCaseData("encrypted", (StorageServers s) => s.Encrypted + "/{rucio}", "trust").SetArgDisplayNames("XRootD with TLS");
+        yield return new TestCaseData("cluster", (StorageServers s) => s.Redirector + "/{rucio}", "").SetArgDisplayNames("a redirector of XRootD");
         yield return new TestCaseData("webdav", (StorageServers s) => s.Dav + "/some/{rucio}", "").SetArgDisplayNames("WebDAV");
         yield return new TestCaseData("webdav", (StorageServers s) => s.Davs, "proxy").SetArgDisplayNames("WebDAV with a certificate");
         yield return new TestCaseData("webdav", (StorageServers s) => s.Davs + "/token", "token").SetArgDisplayNames("WebDAV with a token");
@@ -70,6 +72,7 @@ internal sealed class StorageTests : EndToEndFixture
     {
         yield return new TestCaseData((StorageServers s) => s.Xrootd + "/full", "xrdcp with root://").SetArgDisplayNames("XRootD full");
         yield return new TestCaseData((StorageServers s) => s.Xrootd + "/closed", "permission denied").SetArgDisplayNames("XRootD closed");
+        yield return new TestCaseData((StorageServers s) => s.Xrootd.Replace("root://", "roots://", StringComparison.Ordinal), "TLS").SetArgDisplayNames("XRootD without TLS where it is wanted");
         yield return new TestCaseData((StorageServers s) => s.Dav + "/full", "").SetArgDisplayNames("WebDAV full");
         yield return new TestCaseData((StorageServers s) => s.Dav + "/refused", "answered 403").SetArgDisplayNames("WebDAV closed");
         yield return new TestCaseData((StorageServers s) => s.Davs, "no credentials were found to be shown").SetArgDisplayNames("WebDAV without credentials");
@@ -100,6 +103,16 @@ internal sealed class StorageTests : EndToEndFixture
             Assert.That(stores.SelectMany(s => Directory.GetFiles(s, "*" + lfn + "*", SearchOption.AllDirectories)), Is.Empty);
             Assert.That(new FileInfo(area.JobFile(lfn)).Length, Is.EqualTo(Size));
         }
+    }
+
+    [Test]
+    public async Task A_certificate_that_nobody_here_trusts_is_not_tried_again(CancellationToken ct)
+    {
+        Area area = NewArea();
+        await File.WriteAllBytesAsync(area.JobFile(Input), Content, ct);
+        Outcome outcome = await area.RunAsync(ct, "run", "--site", Profile(area), "--stage-out", _servers.Encrypted, "--job", Job(area, "user.tester." + Guid.NewGuid().ToString("N")));
+        Assert.That((outcome.ExitCode, outcome.Stderr.Contains("TLS error", StringComparison.Ordinal)), Is.EqualTo((73, true)), outcome.ToString());
+        Assert.That(area.ReadText("gridwrap.log"), Does.Not.Contain("try 1"));
     }
 
     [Test]
@@ -294,6 +307,11 @@ internal sealed class StorageTests : EndToEndFixture
         }
 
         area.Variables["X509_CERT_DIR"] = _servers.Trusted;
+        if (credentials == "trust")
+        {
+            return;
+        }
+
         string file = area.Write(credentials, File.ReadAllText(Path.Combine(_servers.Tls, credentials == "proxy" ? "proxy.pem" : "token")));
         area.Variables[credentials == "proxy" ? "X509_USER_PROXY" : "BEARER_TOKEN_FILE"] = file;
     }

@@ -147,6 +147,8 @@ public sealed class XrootdStorageTest
     [TestCase(50, "Run: [ERROR] Invalid operation: file exists", "Taken")]
     [TestCase(53, "Run: [ERROR] CheckSum error", "Mismatch")]
     [TestCase(51, "Run: [FATAL] Connection error", "Unreachable")]
+    [TestCase(51, "Run: [FATAL] TLS error: Unable to use CA cert directory /etc/grid-security/certificates; does not exist. (destination)", "Unusable")]
+    [TestCase(54, "[ERROR] Server responded with an error: [3011] No servers are available to read the file.", "Absent", Description = "a redirector")]
     [TestCase(51, "[ERROR] Operation expired", "Stalled")]
     [TestCase(54, "[ERROR] Server responded with an error: [3012] Internal", "Broken")]
     [TestCase(127, "sh: 1: exec: xrdcp: not found", "Unusable")]
