@@ -21,6 +21,12 @@ internal sealed record FinalReport
     /// <summary>Somebody else moves the outputs, and says so when it is done.</summary>
     public bool HandedOver { get; init; }
 
+    /// <summary>How many inputs the job names.</summary>
+    public int InputFileCount { get; init; }
+
+    /// <summary>Inputs that came damaged.</summary>
+    public ImmutableArray<string> CorruptedInputs { get; init; } = [];
+
     /// <summary>The text of jobReport.json.</summary>
     public string? JobReport { get; init; }
 

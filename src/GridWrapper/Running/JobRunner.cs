@@ -34,6 +34,8 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
     /// <summary>Seconds spent on fetching inputs.</summary>
     private double _stageIn;
 
+    private readonly InputStaging? _inputs = parts.Settings.StageIn.IsEmpty ? null : new InputStaging(parts.Storages, parts.Settings.StageIn);
+
     private RunSettings Settings => parts.Settings;
 
     /// <summary>The wall-clock limit: of the command line or the profile, else the job's where its limits count; never more than the slot has left.</summary>
@@ -192,13 +194,13 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
     /// <returns>The payload with what is there now.</returns>
     private async Task<JobPayload> StageInAsync(JobPayload payload)
     {
-        if (Settings.StageIn.IsEmpty)
+        if (_inputs is null)
         {
             return payload;
         }
 
         long began = parts.Time.GetTimestamp();
-        Task staging = new InputStaging(parts.Storages, Settings.StageIn).FetchAsync(InputStaging.Of(job, payload.MissingInputs), Settings.WorkDirectory, signals.Unwanted);
+        Task staging = _inputs.FetchAsync(InputStaging.Of(job, payload.MissingInputs), Settings.WorkDirectory, signals.Unwanted);
         TimeSpan beat = TimeSpan.FromSeconds(Settings.Site.Panda.HeartbeatSeconds);
         while (link is not null && await Task.WhenAny(staging, Task.Delay(beat, parts.Time, signals.Unwanted)) != staging && !signals.Unwanted.IsCancellationRequested)
         {
@@ -324,6 +326,8 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         Outputs = outcome.Outputs,
         HandedOver = outcome.HandedOver,
         Log = outcome.Log,
+        InputFileCount = job.InputFiles.Length > 0 ? job.InputFiles.Length : job.Inputs.Length,
+        CorruptedInputs = _inputs?.Corrupted ?? [],
         JobReport = report,
         Timings = new JobTimings
         {

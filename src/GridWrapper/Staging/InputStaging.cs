@@ -17,6 +17,9 @@ internal sealed class InputStaging(Storages storages, ImmutableArray<StorageAddr
     private const string Step = "stage-in";
     private static readonly RoomLog Log = new(nameof(InputStaging));
 
+    /// <summary>Inputs that came with another size or checksum than the job or the storage states, from wherever they were asked; the workload manager wants their names.</summary>
+    internal ImmutableArray<string> Corrupted { get; private set; } = [];
+
     /// <summary>The inputs that a job needs in its directory: those that its parameters name and that are nowhere on the node, and those that only its document names.</summary>
     internal static ImmutableArray<WantedInput> Of(JobRequest job, ImmutableArray<string> missing)
     {
@@ -94,6 +97,7 @@ internal sealed class InputStaging(Storages storages, ImmutableArray<StorageAddr
             File.Delete(partial);
         }
 
+        Corrupted = reasons.Exists(r => r.Trouble == StorageTrouble.Mismatch) ? Corrupted.Add(input.Lfn) : Corrupted;
         throw new GridWrapperException(Failed(input, reasons));
     }
 

@@ -54,6 +54,19 @@ public class ReportMapperTests
         Assert.That((update.JobStatus, update.IsFinal), Is.EqualTo((state, true)));
     }
 
+    [TestCase(0.4, null, Description = "less than one core says nothing")]
+    [TestCase(7.6, 8)]
+    public void The_cores_that_were_busy_are_a_whole_number(double cores, int? expected) =>
+        Assert.That(ReportMapper.Final(Job, Finished with { Run = Good with { CpuSeconds = 100 * cores } }).MeanCoreCount, Is.EqualTo(expected));
+
+    [Test]
+    public void Inputs_are_counted_and_those_that_came_damaged_are_named()
+    {
+        JobUpdate damaged = ReportMapper.Final(Job, Finished with { InputFileCount = 3, CorruptedInputs = ["a", "b"] });
+        JobUpdate without = ReportMapper.Final(Job, Finished);
+        Assert.That((damaged.InputFileCount, damaged.CorruptedFiles, without.InputFileCount, without.CorruptedFiles), Is.EqualTo(((int?)3, "a,b", (int?)null, (string?)null)));
+    }
+
     [Test]
     public void A_finished_job()
     {

@@ -56,9 +56,11 @@ public sealed class InputStagingTest
     {
         using StagingBench bench = new();
         WantedInput input = new("in") { Checksum = FileChecksum.Parse(checksum), SizeBytes = size };
-        Failure failure = await FailureAsync(() => bench.Staging(Store(bench, "one", Content)).FetchAsync([input], bench.JobDirectory, ct));
+        InputStaging staging = bench.Staging(Store(bench, "one", Content));
+        Failure failure = await FailureAsync(() => staging.FetchAsync([input], bench.JobDirectory, ct));
         Assert.That((failure.PilotErrorCode, failure.Blame, failure.ExitCode), Is.EqualTo((code, Blame.Site, ExitCodes.CannotRun)));
         Assert.That(failure.Message, Does.Contain(part));
+        Assert.That(staging.Corrupted, Is.EqualTo(new[] { "in" }));
         Assert.That(Directory.GetFileSystemEntries(bench.JobDirectory), Is.Empty);
     }
 
