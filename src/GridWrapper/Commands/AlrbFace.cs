@@ -51,13 +51,13 @@ internal static class AlrbFace
         }
         catch (FormatException e)
         {
-            throw GridWrapperException.BadInput("command-line", $"the command line is wrong: the options of -e, {Quoted.Text(read.Options)}, are no words of a shell: {e.Message}");
+            throw GridWrapperException.BadCommandLine($"the options of -e, {Quoted.Text(read.Options)}, are no words of a shell: {e.Message}");
         }
 
         ApptainerWords apptainer = ApptainerWords.Read("alrb -e", ApptainerOption.OfRun, options).With(ApptainerOption.OfRun, caller.Environment);
         if (apptainer.Rest is [{ } extra, ..])
         {
-            throw GridWrapperException.BadInput("command-line", $"the command line is wrong: the options of -e hold {Quoted.Text(extra)}, which is no option");
+            throw GridWrapperException.BadCommandLine($"the options of -e hold {Quoted.Text(extra)}, which is no option");
         }
 
         ImmutableArray<(ApptainerMeaning, string)> shown =

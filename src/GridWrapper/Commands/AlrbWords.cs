@@ -70,6 +70,6 @@ internal sealed record AlrbWords
     }
 
     /// <exception cref="GridWrapperException">The line is not one for a container of an image.</exception>
-    internal static AlrbWords Read(ImmutableArray<string> words) => TryRead(words) is { IsOurs: true } read ? read : throw GridWrapperException.BadInput(
-        "command-line", $"the command line is wrong: alrb takes -c IMAGE -r RUN [-s SETUP] [-e OPTIONS] [-m SRC:DST] [--nocvmfs] [--nohome] [-d], and not {Quoted.Text(string.Join(' ', words))}");
+    internal static AlrbWords Read(ImmutableArray<string> words) => TryRead(words) is { IsOurs: true } read ? read : throw GridWrapperException.BadCommandLine(
+        $"alrb takes -c IMAGE -r RUN [-s SETUP] [-e OPTIONS] [-m SRC:DST] [--nocvmfs] [--nohome] [-d], and not {Quoted.Text(string.Join(' ', words))}");
 }

@@ -14,14 +14,14 @@ internal static class ApptainerBindText
             string[] fields = part.Split(':');
             if (fields.Length > 3 || fields[0].Length == 0 || (fields.Length == 3 && fields[2] is not ("ro" or "rw" or "")))
             {
-                throw Bad($"--bind {part}: expected SRC[:DST[:ro]], several separated by commas");
+                throw GridWrapperException.BadCommandLine($"--bind {part}: expected SRC[:DST[:ro]], several separated by commas");
             }
 
             string source = Path.GetFullPath(fields[0], here);
             string target = fields.Length > 1 && fields[1].Length > 0 ? fields[1] : source;
             yield return target.StartsWith('/')
                 ? new BindMount(source, target, fields.Length == 3 && fields[2] == "ro", Optional: false)
-                : throw Bad($"--bind {part}: the place inside must be an absolute path");
+                : throw GridWrapperException.BadCommandLine($"--bind {part}: the place inside must be an absolute path");
         }
     }
 
@@ -50,13 +50,13 @@ internal static class ApptainerBindText
                     readOnly = true;
                     break;
                 default:
-                    throw Bad($"--mount {text}: {Quoted.Text(field)} is not understood; expected type=bind,source=SRC,destination=DST[,ro]");
+                    throw GridWrapperException.BadCommandLine($"--mount {text}: {Quoted.Text(field)} is not understood; expected type=bind,source=SRC,destination=DST[,ro]");
             }
         }
 
         return source is { Length: > 0 } && target is ['/', ..]
             ? new BindMount(Path.GetFullPath(source, here), target, readOnly, Optional: false)
-            : throw Bad($"--mount {text}: expected type=bind,source=SRC,destination=DST[,ro]");
+            : throw GridWrapperException.BadCommandLine($"--mount {text}: expected type=bind,source=SRC,destination=DST[,ro]");
     }
 
     /// <summary>SRC[:DST].</summary>
@@ -67,7 +67,7 @@ internal static class ApptainerBindText
         string target = fields.Length > 1 ? fields[1] : source;
         return fields.Length <= 2 && fields[0].Length > 0 && target.StartsWith('/')
             ? new BindMount(source, target.Length > 1 ? target.TrimEnd('/') : target, ReadOnly: false, Optional: false)
-            : throw Bad($"--home {text}: expected SRC[:DST] with an absolute DST");
+            : throw GridWrapperException.BadCommandLine($"--home {text}: expected SRC[:DST] with an absolute DST");
     }
 
     private static IEnumerable<string> Fields(string text)
@@ -97,6 +97,4 @@ internal static class ApptainerBindText
 
         yield return field.ToString();
     }
-
-    private static GridWrapperException Bad(string message) => GridWrapperException.BadInput("command-line", $"the command line is wrong: {message}");
 }

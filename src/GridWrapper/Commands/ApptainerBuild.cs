@@ -18,18 +18,18 @@ internal static class ApptainerBuild
     {
         if (words.Rest is not [{ } target, { } image])
         {
-            throw Bad("build needs TARGET and IMAGE");
+            throw GridWrapperException.BadCommandLine("build needs TARGET and IMAGE");
         }
 
         if (!words.Has(ApptainerMeaning.Sandbox))
         {
-            throw Bad("build makes a directory here (--sandbox); a SIF file is not made, because docker:// and the like run without one");
+            throw GridWrapperException.BadCommandLine("build makes a directory here (--sandbox); a SIF file is not made, because docker:// and the like run without one");
         }
 
         string directory = Path.GetFullPath(target, caller.WorkDirectory);
         if (Path.Exists(directory) && !(words.Has(ApptainerMeaning.Force) || IsEmpty(directory)))
         {
-            throw Bad($"{directory} is there already; --force replaces it");
+            throw GridWrapperException.BadCommandLine($"{directory} is there already; --force replaces it");
         }
 
         Rootfs rootfs = (await BringAsync(image, RootfsForm.Tree, caller)).Rootfs;
@@ -49,13 +49,13 @@ internal static class ApptainerBuild
         {
             [{ } only] => (null, only),
             [{ } name, { } second] => ((string?)name, second),
-            _ => throw Bad("pull needs IMAGE, and may name a file before it"),
+            _ => throw GridWrapperException.BadCommandLine("pull needs IMAGE, and may name a file before it"),
         };
         file ??= words.Last(ApptainerMeaning.Name) ?? FileName(image);
         string path = Path.GetFullPath(file, Path.GetFullPath(words.Last(ApptainerMeaning.Directory) ?? ".", caller.WorkDirectory));
         if (Path.Exists(path) && !words.Has(ApptainerMeaning.Force))
         {
-            throw Bad($"{path} is there already; --force replaces it");
+            throw GridWrapperException.BadCommandLine($"{path} is there already; --force replaces it");
         }
 
         FetchedImage fetched = await BringAsync(image, null, caller);
@@ -110,6 +110,4 @@ internal static class ApptainerBuild
             });
         }
     }
-
-    private static GridWrapperException Bad(string message) => GridWrapperException.BadInput("command-line", $"the command line is wrong: {message}");
 }

@@ -68,8 +68,8 @@ internal static class ApptainerFace
 
         // Layers are removed by `gridwrap cache gc` and by the limit of the profile, never while a job may be about to use them.
         "cache" when words is [_, "clean", ..] => Task.FromResult(0),
-        _ => throw GridWrapperException.BadInput(
-            "command-line", $"the command line is wrong: {name} {words[0]} is not among what gridwrap understands when it is called as Apptainer{NearestName.Hint(words[0], ["exec", "run", "shell", "build", "pull", "inspect", "version"])}"),
+        _ => throw GridWrapperException.BadCommandLine(
+            $"{name} {words[0]} is not among what gridwrap understands when it is called as Apptainer{NearestName.Hint(words[0], ["exec", "run", "shell", "build", "pull", "inspect", "version"])}"),
     };
 
     private static Task<int> LaunchAsync(string verb, ImmutableArray<string> words, RunSettings caller)
@@ -77,7 +77,7 @@ internal static class ApptainerFace
         ApptainerWords read = ApptainerWords.Read(verb, ApptainerOption.OfRun, words).With(ApptainerOption.OfRun, caller.Environment);
         if (read.Rest is not [{ } image, .. { } command] || (verb == "exec" && command.IsEmpty))
         {
-            throw GridWrapperException.BadInput("command-line", $"the command line is wrong: {verb} needs IMAGE{(verb == "exec" ? " and a command" : "")}");
+            throw GridWrapperException.BadCommandLine($"{verb} needs IMAGE{(verb == "exec" ? " and a command" : "")}");
         }
 
         ApptainerSettings apptainer = new(read, caller);

@@ -15,7 +15,7 @@ internal static class ApptainerInspect
     {
         if (words.Rest is not [{ } image])
         {
-            throw GridWrapperException.BadInput("command-line", "the command line is wrong: inspect needs IMAGE");
+            throw GridWrapperException.BadCommandLine("inspect needs IMAGE");
         }
 
         using Composition parts = Composition.Create(caller);

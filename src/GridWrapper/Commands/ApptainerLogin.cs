@@ -27,7 +27,7 @@ internal static class ApptainerLogin
         string? password = words.Has(ApptainerMeaning.PasswordFromInput) ? (await Console.In.ReadToEndAsync()).TrimEnd('\r', '\n') : words.Last(ApptainerMeaning.Password);
         if (words.Last(ApptainerMeaning.User) is not { Length: > 0 } user || password is not { Length: > 0 })
         {
-            throw Bad("login needs -u USER and -p PASSWORD or --password-stdin");
+            throw GridWrapperException.BadCommandLine("login needs -u USER and -p PASSWORD or --password-stdin");
         }
 
         Change(words, caller, auths => auths[host] = new JObject { ["auth"] = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")) });
@@ -43,7 +43,7 @@ internal static class ApptainerLogin
 
     private static string Host(ApptainerWords words) => words.Rest is [{ } url]
         ? (url.Contains("://", StringComparison.Ordinal) ? url[(url.IndexOf("://", StringComparison.Ordinal) + 3)..] : url).Split('/')[0]
-        : throw Bad("login and logout need the registry: docker://HOST");
+        : throw GridWrapperException.BadCommandLine("login and logout need the registry: docker://HOST");
 
     private static string PathOf(RunSettings caller) => caller.Environment.GetValueOrDefault("HOME") is ['/', ..] home && Directory.Exists(home)
         ? Path.Combine(home, ".apptainer", Name)
@@ -83,6 +83,4 @@ internal static class ApptainerLogin
 
         File.Move(fresh, file, overwrite: true);
     }
-
-    private static GridWrapperException Bad(string message) => GridWrapperException.BadInput("command-line", $"the command line is wrong: {message}");
 }

@@ -87,7 +87,7 @@ internal sealed class ApptainerSettings(ApptainerWords words, RunSettings caller
         {
             if (!IsTemporary(place))
             {
-                yield return place.StartsWith('/') ? place : throw Bad($"--scratch {place}: an absolute path inside the image is expected");
+                yield return place.StartsWith('/') ? place : throw GridWrapperException.BadCommandLine($"--scratch {place}: an absolute path inside the image is expected");
             }
         }
     }
@@ -129,7 +129,7 @@ internal sealed class ApptainerSettings(ApptainerWords words, RunSettings caller
     {
         ImmutableArray<string> names = [.. words.All(ApptainerMeaning.NoMount).SelectMany(n => n.Split(',', StringSplitOptions.RemoveEmptyEntries))];
         return names.FirstOrDefault(n => n is not ("home" or "tmp" or "cwd" or "hostfs" or "bind-paths")) is { } other
-            ? throw Bad($"--no-mount {other}: gridwrap can leave out home, tmp and cwd; hostfs and bind-paths are never there")
+            ? throw GridWrapperException.BadCommandLine($"--no-mount {other}: gridwrap can leave out home, tmp and cwd; hostfs and bind-paths are never there")
             : names;
     }
 
@@ -175,8 +175,6 @@ internal sealed class ApptainerSettings(ApptainerWords words, RunSettings caller
     private static KeyValuePair<string, string> Assignment(string text, string option)
     {
         int equals = text.IndexOf('=', StringComparison.Ordinal);
-        return equals > 0 ? new(text[..equals], text[(equals + 1)..]) : throw Bad($"{option} {text}: expected KEY=VALUE");
+        return equals > 0 ? new(text[..equals], text[(equals + 1)..]) : throw GridWrapperException.BadCommandLine($"{option} {text}: expected KEY=VALUE");
     }
-
-    private static GridWrapperException Bad(string message) => GridWrapperException.BadInput("command-line", $"the command line is wrong: {message}");
 }

@@ -102,11 +102,10 @@ internal sealed record ApptainerWords(ImmutableArray<(ApptainerMeaning Meaning, 
 
     private static string Next(Reading reading, string name, ref int at) => at < reading.Words.Length
         ? reading.Words[at++]
-        : throw GridWrapperException.BadInput("command-line", $"the command line is wrong: {reading.Verb} {name} needs a value");
+        : throw GridWrapperException.BadCommandLine($"{reading.Verb} {name} needs a value");
 
-    private static GridWrapperException Unknown(Reading reading, string name) => GridWrapperException.BadInput(
-        "command-line",
-        $"the command line is wrong: {reading.Verb} has no option {name} here{NearestName.Hint(name, reading.Known.SelectMany(o => o.Names))}; docs/personalities.md lists what gridwrap understands when it is called as Apptainer");
+    private static GridWrapperException Unknown(Reading reading, string name) => GridWrapperException.BadCommandLine(
+        $"{reading.Verb} has no option {name} here{NearestName.Hint(name, reading.Known.SelectMany(o => o.Names))}; docs/personalities.md lists what gridwrap understands when it is called as Apptainer");
 
     private sealed record Reading(string Verb, ImmutableArray<ApptainerOption> Known, ImmutableArray<string> Words, List<(ApptainerMeaning, string)> Given);
 }

@@ -22,7 +22,7 @@ internal static class CommandLine
         if (!faults.IsEmpty)
         {
             string help = mistyped || parsed.CommandResult.Command is RootCommand ? "gridwrap" : $"gridwrap {parsed.CommandResult.Command.Name}";
-            throw GridWrapperException.BadInput("command-line", $"the command line is wrong: {string.Join("; ", faults)}. See {help} --help");
+            throw GridWrapperException.BadCommandLine($"{string.Join("; ", faults)}. See {help} --help");
         }
 
         // Signals are ours: a payload must get them, and a report must still be sent.

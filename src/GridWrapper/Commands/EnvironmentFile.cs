@@ -17,7 +17,7 @@ internal static class EnvironmentFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw GridWrapperException.BadInput("command-line", $"the command line is wrong: --env-file {file} cannot be read: {FileTrouble.Describe(e)}");
+            throw GridWrapperException.BadCommandLine($"--env-file {file} cannot be read: {FileTrouble.Describe(e)}");
         }
 
         return lines.Select(l => l.Trim()).Where(l => l.Length > 0 && l[0] != '#').Select(Unquoted);

@@ -26,7 +26,7 @@ internal static class PilotCommand
             faults.Add($"--lifetime {lifetime}: a positive number of seconds is expected");
         }
 
-        return faults.Count > 0 ? throw GridWrapperException.BadInput("command-line", $"the command line is wrong: {string.Join("; ", faults)}")
+        return faults.Count > 0 ? throw GridWrapperException.BadCommandLine(string.Join("; ", faults))
             : jobs is null && lifetime is null && HarvesterDirectory.Of(settings.Environment)?.HasJobs != true ? null
             : new PilotLimits(jobs is null ? null : count, lifetime is null ? null : TimeSpan.FromSeconds(seconds));
     }

@@ -72,7 +72,7 @@ internal static class PlanCommand
     {
         if ((image is null) == (jobFile is null))
         {
-            throw GridWrapperException.BadInput("command-line", "the command line is wrong: plan takes an IMAGE or --job FILE. See gridwrap plan --help");
+            throw GridWrapperException.BadCommandLine("plan takes an IMAGE or --job FILE. See gridwrap plan --help");
         }
 
         return jobFile is null ? null : (await JobSource.ReadAsync(jobFile, settings, ct)).RequestOrThrow();

@@ -19,7 +19,7 @@ internal static class ProbeCommand
             string format = given.Text(GlobalOptions.Format) ?? (settings.Json ? "json" : "text");
             if (format is not ("text" or "json" or "classad"))
             {
-                throw GridWrapperException.BadInput("command-line", $"the command line is wrong: --format {format}: expected one of text, json, classad");
+                throw GridWrapperException.BadCommandLine($"--format {format}: expected one of text, json, classad");
             }
 
             using Composition parts = Composition.Create(settings);

@@ -26,7 +26,7 @@ internal static class ReportCommand
             string? path = parsed.GetValue(file);
             if (parsed.GetValue(Resend) == (path is not null))
             {
-                throw GridWrapperException.BadInput("command-line", "the command line is wrong: report takes a RESULT file or --resend. See gridwrap report --help");
+                throw GridWrapperException.BadCommandLine("report takes a RESULT file or --resend. See gridwrap report --help");
             }
 
             return path is null ? await ResendAsync(settings, ct) : await ShowAsync(path, ct);
@@ -38,7 +38,7 @@ internal static class ReportCommand
     {
         if (settings.Server is null)
         {
-            throw GridWrapperException.BadInput("command-line", "the command line is wrong: --resend needs --server URL, or a site profile that names one");
+            throw GridWrapperException.BadCommandLine("--resend needs --server URL, or a site profile that names one");
         }
 
         (_, UpdateSpool spool, PandaClient client) = ReportLink.Connect(settings, TimeProvider.System);

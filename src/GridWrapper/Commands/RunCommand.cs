@@ -37,7 +37,7 @@ internal static class RunCommand
         int given = (source.Words.IsEmpty ? 0 : 1) + (source.File is null ? 0 : 1) + (source.Pull ? 1 : 0);
         if (given != 1)
         {
-            throw GridWrapperException.BadInput("command-line", "the command line is wrong: run takes exactly one of --job FILE, --pull-job, and job parameters. See gridwrap run --help");
+            throw GridWrapperException.BadCommandLine("run takes exactly one of --job FILE, --pull-job, and job parameters. See gridwrap run --help");
         }
 
         if (settings.DryRun)

@@ -81,7 +81,7 @@ internal static class SettingsReader
             faults.Add($"--result {document}: its directory does not exist");
         }
 
-        return faults.Count == 0 ? settings : throw GridWrapperException.BadInput("command-line", $"the command line is wrong: {string.Join("; ", faults)}");
+        return faults.Count == 0 ? settings : throw GridWrapperException.BadCommandLine(string.Join("; ", faults));
     }
 
     /// <summary>A plain loop: this is on the path of every start.</summary>

@@ -19,4 +19,7 @@ internal sealed class GridWrapperException : Exception
             Message = message,
             ExitCode = ExitCodes.Usage,
         });
+
+    /// <summary>A fault of the command line: exit 64, step command-line.</summary>
+    internal static GridWrapperException BadCommandLine(string message) => BadInput("command-line", $"the command line is wrong: {message}");
 }

@@ -46,7 +46,7 @@ internal static class Logging
             "info" => Audience.Info,
             "warn" => Audience.Warn,
             "error" => Audience.Error,
-            _ => throw GridWrapperException.BadInput("command-line", $"the command line is wrong: --log-level {wanted}: expected one of trace, debug, info, warn, error"),
+            _ => throw GridWrapperException.BadCommandLine($"--log-level {wanted}: expected one of trace, debug, info, warn, error"),
         };
         Apply(null);
     }

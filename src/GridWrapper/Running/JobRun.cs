@@ -22,7 +22,7 @@ internal sealed class JobRun(RunSettings settings, TimeProvider time)
     {
         if (source.Pull)
         {
-            throw GridWrapperException.BadInput("command-line", "the command line is wrong: a dry run does not take a job from the workload manager; give --job FILE");
+            throw GridWrapperException.BadCommandLine("a dry run does not take a job from the workload manager; give --job FILE");
         }
 
         return source.File is { } file
@@ -37,7 +37,7 @@ internal sealed class JobRun(RunSettings settings, TimeProvider time)
         {
             if (source.Pull)
             {
-                throw GridWrapperException.BadInput("command-line", "the command line is wrong: --pull-job needs --server URL (or a site profile that names one) and no --no-report");
+                throw GridWrapperException.BadCommandLine("--pull-job needs --server URL (or a site profile that names one) and no --no-report");
             }
 
             return await RunAsync(source, null, signals);

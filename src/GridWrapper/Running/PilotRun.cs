@@ -24,7 +24,7 @@ internal sealed class PilotRun(RunSettings settings, PilotLimits limits, TimePro
 
         if (harvester is null)
         {
-            throw GridWrapperException.BadInput("command-line", "the command line is wrong: --pull-job needs --server URL (or a site profile that names one) and no --no-report");
+            throw GridWrapperException.BadCommandLine("--pull-job needs --server URL (or a site profile that names one) and no --no-report");
         }
 
         HarvesterMailbox mailbox = new(harvester);

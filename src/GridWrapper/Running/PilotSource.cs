@@ -57,7 +57,7 @@ internal sealed class PilotSource(RunSettings settings, IWorkloadManager? manage
 
         if (string.IsNullOrEmpty(settings.Queue))
         {
-            throw GridWrapperException.BadInput("command-line", "the command line is wrong: --pull-job needs --queue NAME (or PILOT_SITENAME, or a site profile that names one)");
+            throw GridWrapperException.BadCommandLine("--pull-job needs --queue NAME (or PILOT_SITENAME, or a site profile that names one)");
         }
 
         string? text = await manager!.AcquireJobAsync(Request(settings, NodeProbe.Probe("/", settings.Environment), left), ct);
