@@ -34,11 +34,30 @@ internal static class AlrbFace
 
             AlrbWords read = AlrbWords.Read(words);
             RunSettings caller = ApptainerCaller.Create(new OptionValues());
+            DemandSetup(read, caller.WorkDirectory);
             return await ExecCommand.RunAsync(Settings(read, caller), read.Reference, Command(read, caller), CancellationToken.None);
         }
         catch (GridWrapperException e)
         {
             return ErrorReport.PrintFatal(e.Failure);
+        }
+    }
+
+    /// <summary>The release is set up by a script that the pilot writes into the job directory.</summary>
+    /// <exception cref="GridWrapperException">It is not there: every program of the release would be missing, too.</exception>
+    internal static void DemandSetup(AlrbWords read, string jobDirectory)
+    {
+        if (read.Setup is { } setup && setup.StartsWith(Inside + "/", StringComparison.Ordinal) && !File.Exists(jobDirectory + setup[Inside.Length..]))
+        {
+            throw new GridWrapperException(new Failure
+            {
+                Blame = Blame.Site,
+                Phase = Phase.Job,
+                Step = "release-setup",
+                PilotErrorCode = PilotError.MissingReleaseUnpacked,
+                Message = $"the release of the job would be set up by {setup}, which is {jobDirectory + setup[Inside.Length..]} on this node, and that file is not there: see why the pilot did not write it",
+                Retryable = true,
+            });
         }
     }
 

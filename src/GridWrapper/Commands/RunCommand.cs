@@ -67,7 +67,11 @@ internal static class RunCommand
         }
 
         RunResult result = outcome.Image!.Result!;
-        if (result.ExitCode != 0)
+        if (result.ExitCode != 0 && outcome.Sign is { } sign)
+        {
+            Console.Error.WriteLine($"gridwrap: {ResultDocument.Lower(sign.Blame)}: {ServerAnswer.OneLine(sign.Message)} [step={sign.Step} pilot={sign.PilotErrorCode}]");
+        }
+        else if (result.ExitCode != 0)
         {
             Console.Error.WriteLine($"gridwrap: user: {ReportMapper.Diagnose(result)} [step=payload pilot={ReportMapper.PilotCode(result, false, null)}]");
         }

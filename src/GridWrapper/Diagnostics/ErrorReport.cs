@@ -76,6 +76,8 @@ internal static class ErrorReport
         PilotError.UserNamespaceFailed => "Failed to create user namespace",
         PilotError.ContainerBindFailure => "Not mounting requested bind point",
         PilotError.ContainerImageMountFailure => "Failed to mount image",
+        PilotError.NoLoopDevices => "No more available loop devices",
+        PilotError.SingularityNotInstalled => "Singularity is not installed",
         PilotError.ApptainerNotInstalled => "Apptainer is not installed",
         PilotError.NoLocalSpace => "No space left on device",
         _ => null,

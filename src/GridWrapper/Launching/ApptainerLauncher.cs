@@ -29,6 +29,8 @@ internal sealed class ApptainerLauncher(string helperDirectory) : ILauncher
             Verdict.Yes(Launch, $"{runtime.Name} {runtime.Version} at {runtime.Path}"),
         Fact<ImmutableArray<RuntimeFacts>>.Known { Value.IsEmpty: false } known => Broken(known.Value),
         Fact<ImmutableArray<RuntimeFacts>>.Unknown unknown => Missing($"whether Apptainer is on this node could not be told: {unknown.Reason}"),
+        Fact<ImmutableArray<RuntimeFacts>>.Absent absent when OnlySingularity(input) => Missing(
+            $"no Singularity on this node: {absent.Reason}; the profile names {string.Join(", ", input.Site.Apptainer.Programs)}") with { PilotErrorCode = PilotError.SingularityNotInstalled },
         Fact<ImmutableArray<RuntimeFacts>>.Absent absent => Missing($"no Apptainer on this node: {absent.Reason}"),
         _ => Missing("no Apptainer on this node"),
     };
@@ -53,6 +55,10 @@ internal sealed class ApptainerLauncher(string helperDirectory) : ILauncher
 
     private Task<RunResult?> GuestAsync(LaunchSpec spec, RunControl control, CancellationToken ct) =>
         Task.Factory.StartNew(() => ApptainerGuest.Run(spec, control, helperDirectory, ct), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    /// <summary>The site asks for that program by its name.</summary>
+    private static bool OnlySingularity(PlanInput input) =>
+        !input.Site.Apptainer.Programs.IsEmpty && input.Site.Apptainer.Programs.All(static p => Path.GetFileName(p).StartsWith("singularity", StringComparison.Ordinal));
 
     private static RuntimeFacts? Chosen(ImmutableArray<RuntimeFacts> runtimes) =>
         runtimes.FirstOrDefault(r => r.Works.Works && !ApptainerDialect.Of(r).TooOld);

@@ -13,8 +13,11 @@ internal static class ApptainerMessages
 
     private static readonly ImmutableArray<Rule> Rules =
     [
+        new("loop-device", PilotError.NoLoopDevices, "all loop devices of the node are in use: raise `max loop devices` in its configuration, or allow user namespaces, where images are mounted without them", ["loop device"]),
+        new("resources", PilotError.ContainerResourceUnavailable, "a limit of the user is used up: processes (ulimit -u, pids.max of the slot) or namespaces (sysctl user.max_*_namespaces)", ["resource temporarily unavailable"]),
+        new("create-user-namespace", PilotError.NewUserNamespace, "the program refuses to make a user namespace: see whether it is installed setuid, and `gridwrap probe`", ["NEWUSER namespace"]),
         new("create-user-namespace", PilotError.UserNamespaceFailed, "allow unprivileged user namespaces on the node (`gridwrap doctor` names the setting)",
-            ["user namespace", "NEWUSER namespace", "user_namespaces", "unprivileged_userns_clone"]),
+            ["user namespace", "user_namespaces", "unprivileged_userns_clone"]),
         new("initial-directory", PilotError.PayloadExecutionFailure, "name a directory that the image or a bind has", ["failed to set working directory"]) { Blame = Blame.User },
         new("open-tree", PilotError.ContainerImageMountFailure, "look at the directory of the root filesystem", ["could not open image", "image format not recognized", "while mounting image", "failed to mount image", "sandbox directory"]),
         new("bind", PilotError.ContainerBindFailure, "check that the source exists, and that source and target are both directories or both files",

@@ -6,7 +6,9 @@ namespace GridWrapper.Launching;
 /// <summary>What a report of gridwrap-init that is not a start means, with blame and code. Pure.</summary>
 internal static class RootlessFailure
 {
-    internal static Failure NotStarted(LinuxException e) => Site(
+    private const string UsedUp = "a limit of the user is used up: processes (ulimit -u, pids.max of the slot) or namespaces (sysctl user.max_user_namespaces)";
+
+    internal static Failure NotStarted(LinuxException e) => e.ErrnoName == "EAGAIN" ? Site("start-helper", e.ErrnoName, PilotError.ResourceUnavailable, $"gridwrap-init could not be started: {e.Message}; {UsedUp}") : Site(
         "start-helper",
         e.ErrnoName,
         PilotError.ContainerGeneralFailure,
@@ -21,6 +23,11 @@ internal static class RootlessFailure
         if (report.Kind == InitReportKind.BadPlan)
         {
             return Site("read-plan", errno, PilotError.PayloadExecutionException, $"gridwrap-init refused its plan (check {report.Step}). This is a defect of gridwrap") with { Blame = Blame.GridWrap };
+        }
+
+        if (report.Errno == Errno.EAGAIN && operation is null)
+        {
+            return Site(step, errno, PilotError.ResourceUnavailable, $"{step} failed with {errno}: {UsedUp}");
         }
 
         if (report.IsNamespaceStep)

@@ -67,7 +67,7 @@ internal static class RootlessJudge
         Reason = reason,
         Errno = errno,
         Blame = Blame.Site,
-        PilotErrorCode = PilotError.UserNamespaceFailed,
+        PilotErrorCode = errno == "EAGAIN" ? PilotError.ResourceUnavailable : PilotError.UserNamespaceFailed,
         Retryable = true,
     };
 }

@@ -34,10 +34,11 @@ internal static class Errno
     internal const int ETIMEDOUT = 110;
     internal const int EDQUOT = 122;
 
-    /// <summary>"ENOENT" for 2; "errno 4711" for a number without a name. What every run meets is named without the table, which takes milliseconds to load.</summary>
+    /// <summary>"ENOENT" for 2; "errno 4711" for a number without a name. What every run meets is named without the table, which takes milliseconds to load, and which would give 11 its older name.</summary>
     internal static string Name(int errno) => errno switch
     {
         EPERM => nameof(EPERM),
+        EAGAIN => nameof(EAGAIN),
         ENOENT => nameof(ENOENT),
         EACCES => nameof(EACCES),
         EINVAL => nameof(EINVAL),

@@ -25,6 +25,7 @@ internal static unsafe partial class Libc
     internal const int SIGUSR2 = 12;
     internal const int SIGTERM = 15;
     internal const int SIGCONT = 18;
+    internal const int SIGXCPU = 24;
     internal const int SIGWINCH = 28;
     internal const int WNOHANG = 1;
 

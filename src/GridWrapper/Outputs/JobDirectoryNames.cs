@@ -15,7 +15,7 @@ internal static class JobDirectoryNames
     internal static readonly ImmutableArray<string> Own =
     [
         "gridwrap-result.json", "gridwrap.log", "payload_error_report.json", "payload.stdout", "payload.stderr", "_runcontainer.sh", "PoolFileCatalog.xml",
-        "container_script.sh", "my_release_setup.sh", "pid.txt", "pandaJobData.out", "HPCJobs.json", "job_definition.json", "queuedata.json", "heartbeat.json",
+        "container_script.sh", "my_release_setup.sh", "pid.txt", "pandaJobData.out", "HPCJobs.json", "job_definition.json", "queuedata.json", "heartbeat.json", "pilot_kill_payload",
     ];
 
     /// <summary>Files that were brought for the payload: its inputs, also those that only its document names, and its sandbox.</summary>

@@ -95,6 +95,8 @@ internal static class Planner
 
         Verdict.Refused first = (Verdict.Refused)telling.Select(c => c.Verdict)
             .OrderBy(v => ((Verdict.Refused)v).NotApplicable ? 1 : 0)
+            // Where nothing applies, what the profile leaves out is what somebody can act on.
+            .ThenBy(v => ((Verdict.Refused)v).PilotErrorCode == PilotError.QueueNotSetUpForContainers ? 0 : 1)
             // Where the image is there and only space is lacking, that is what somebody can act on.
             .ThenBy(v => ((Verdict.Refused)v).PilotErrorCode == PilotError.NoLocalSpace ? 0 : 1)
             .First();
@@ -135,7 +137,12 @@ internal static class Planner
             return forced == name ? null : Verdict.DoesNotApply($"another {kind} is forced: {forced}");
         }
 
-        return allowed.Contains(name) ? null : Verdict.DoesNotApply($"the site profile does not list this {kind}");
+        return allowed.Contains(name) ? null : Verdict.DoesNotApply($"the site profile does not list this {kind}") with
+        {
+            Blame = Blame.Site,
+            PilotErrorCode = PilotError.QueueNotSetUpForContainers,
+            Retryable = true,
+        };
     }
 
     private static int Rank(ImmutableArray<string> order, string name)

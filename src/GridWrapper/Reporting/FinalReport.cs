@@ -13,6 +13,9 @@ internal sealed record FinalReport
     /// <summary>What went wrong on our side or with what the payload left; null otherwise.</summary>
     public Failure? Failure { get; init; }
 
+    /// <summary>What the payload left that says more than its exit code; null otherwise.</summary>
+    public PayloadSign? Sign { get; init; }
+
     public OutputSet Outputs { get; init; } = new();
 
     /// <summary>The log tarball, with the job's logGUID; null when there is none.</summary>
@@ -41,6 +44,9 @@ internal sealed record FinalReport
 
     /// <summary>The signal that gridwrap itself received, null if none.</summary>
     public int? SignalReceived { get; init; }
+
+    /// <summary>The signal came because the node is taken away.</summary>
+    public bool Preempted { get; init; }
 
     public string? Strategy { get; init; }
 

@@ -189,9 +189,13 @@ internal sealed partial class PandaClient : IWorkloadManager, IDisposable
         ? new ServerOutcome.Unauthorised("the TLS handshake failed (check X509_CERT_DIR and the proxy): " + reply.Text)
         : new ServerOutcome.Again(reply.Text);
 
-    private GridWrapperException Failed(string step, ServerOutcome outcome) => outcome is ServerOutcome.Unauthorised
-        ? CredentialFault.Of(step, $"{Server} does not accept who we are ({Who()}): {Detail(outcome)}. A token needs its Origin, and updates need Role=production")
-        : Refusal(step, Detail(outcome), outcome is ServerOutcome.Again);
+    private GridWrapperException Failed(string step, ServerOutcome outcome) => outcome is not ServerOutcome.Unauthorised ? Refusal(step, Detail(outcome), outcome is ServerOutcome.Again)
+        : _options.Credentials is { Token: null, ProxyFile: { } proxy } && !ProxyCertificate.MayHaveVoms(proxy)
+        ? CredentialFault.Of(
+            step,
+            $"{Server} does not accept who we are: {Detail(outcome)}. The proxy {proxy} has no VOMS attributes, so it says nothing of a role: make it with voms-proxy-init -voms <vo>:/<vo>/Role=production",
+            PilotError.NoVomsProxy)
+        : CredentialFault.Of(step, $"{Server} does not accept who we are ({Who()}): {Detail(outcome)}. A token needs its Origin, and updates need Role=production");
 
     private string Who() => _options.Credentials switch
     {

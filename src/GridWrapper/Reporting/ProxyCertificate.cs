@@ -16,6 +16,30 @@ internal static class ProxyCertificate
     /// <summary>DER of the policy language id-ppl-limited, 1.3.6.1.4.1.3536.1.1.1.9.</summary>
     private static ReadOnlySpan<byte> LimitedPolicy => [0x06, 0x0b, 0x2b, 0x06, 0x01, 0x04, 0x01, 0x9b, 0x50, 0x01, 0x01, 0x01, 0x09];
 
+    /// <summary>VOMS attributes stand in an extension of a certificate of the chain.</summary>
+    private const string VomsAttributes = "1.3.6.1.4.1.8005.100.100.5";
+
+    /// <summary>When the first of the file's certificates ends; null for a file that cannot be read as a proxy.</summary>
+    internal static DateTimeOffset? EndOf(string path) => TryRead(path) is { Count: > 0 } chain ? chain.Min(static c => new DateTimeOffset(c.NotAfter.ToUniversalTime())) : null;
+
+    /// <summary>False only for a proxy that can be read and has no attributes of a virtual organisation.</summary>
+    internal static bool MayHaveVoms(string path) => TryRead(path) is not { Count: > 0 } chain || chain.Any(static c => c.Extensions.Any(static e => e.Oid?.Value == VomsAttributes));
+
+    private static X509Certificate2Collection? TryRead(string path)
+    {
+        try
+        {
+            X509Certificate2Collection certificates = [];
+            certificates.ImportFromPem(File.ReadAllText(path));
+            return certificates;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
+        {
+            // Whoever has to use it says what is wrong with it.
+            return null;
+        }
+    }
+
     /// <summary>Loads the file with everything that has to be sent: a server that knows only the CA cannot verify the leaf alone.</summary>
     /// <param name="path">The file.</param>
     /// <param name="time">The clock.</param>

@@ -91,6 +91,7 @@ internal static class ReportMapper
         { ExecErrno: { } errno } => $"the payload's command could not be executed ({errno}), exit code {run.ExitCode}",
         { Signal: { } signal } => $"the payload died of signal {signal}",
         { ExitCode: 0 } => "OK",
+        { ExitCode: 251 } => "the payload exited with 251: its transform did not say why",
         { ExitCode: 137 } => "the payload exited with 137: a process of it was killed, possibly for want of memory",
         _ => $"the payload exited with {run.ExitCode}",
     };
@@ -109,7 +110,11 @@ internal static class ReportMapper
         { StopReason: StopReason.Cancelled } => killedByServer ? PilotError.PandaKill : SignalCode(signalReceived),
         { OomKilled: true, ExitCode: not 0 } => PilotError.PayloadOutOfMemory,
         { ExitCode: 0 } => 0,
+        { ExitCode: 135 } => PilotError.SigBus,
+        { ExitCode: 138 } => PilotError.SigUsr1,
         { ExitCode: 139 } => PilotError.PayloadSegmentationFault,
+        { ExitCode: 152 } => PilotError.SigXcpu,
+        { ExitCode: 251 } => PilotError.UnknownTrfFailure,
         _ => PilotError.PayloadExecutionFailure,
     };
 
@@ -120,13 +125,12 @@ internal static class ReportMapper
     {
         2 => PilotError.SigInt,
         3 => PilotError.SigQuit,
-        7 => PilotError.SigBus,
-        10 => PilotError.SigUsr1,
-        11 => PilotError.SigSegv,
         15 => PilotError.SigTerm,
         24 => PilotError.SigXcpu,
         _ => PilotError.KillSignal,
     };
+
+    private static int Preempted(int code, FinalReport report) => code == PilotError.SigTerm && report.Preempted ? PilotError.Preemption : code;
 
     /// <summary>Why the job failed; null when it did not. The server's wish and our own failures come before what the payload says.</summary>
     private static Diagnosis? Judge(FinalReport report)
@@ -145,11 +149,13 @@ internal static class ReportMapper
         {
             return report.SignalReceived is null
                 ? new Diagnosis(PilotError.PayloadExecutionException, 0, Diagnose(null))
-                : new Diagnosis(SignalCode(report.SignalReceived), 0, $"signal {report.SignalReceived} arrived before the payload was started");
+                : new Diagnosis(Preempted(SignalCode(report.SignalReceived), report), 0, $"signal {report.SignalReceived} arrived before the payload was started");
         }
 
-        int code = PilotCode(run, killedByServer: false, report.SignalReceived);
-        return code != 0 ? new Diagnosis(code, run.ExitCode, Diagnose(run))
+        int code = Preempted(PilotCode(run, killedByServer: false, report.SignalReceived), report);
+        return code == PilotError.PayloadExecutionFailure && report.Sign is { } sign ? new Diagnosis(sign.PilotErrorCode, run.ExitCode, Flat(sign.Message))
+            : code == PilotError.Preemption ? new Diagnosis(code, run.ExitCode, "the node is being taken away: the payload was stopped by TERM; the same job may go on elsewhere")
+            : code != 0 ? new Diagnosis(code, run.ExitCode, Diagnose(run))
             : report.Outputs.Missing.IsEmpty ? null
             : new Diagnosis(PilotError.MissingOutputFile, 0, "outputs were not produced: " + string.Join(", ", report.Outputs.Missing));
     }

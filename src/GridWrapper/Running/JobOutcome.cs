@@ -1,6 +1,7 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Jobs;
 using GridWrapper.Outputs;
+using GridWrapper.Reporting;
 
 namespace GridWrapper.Running;
 
@@ -24,6 +25,9 @@ internal sealed record JobOutcome
 
     /// <summary>What stopped the job or spoiled its end; null for a job that ran, whatever its payload returned.</summary>
     public Failure? Failure { get; init; }
+
+    /// <summary>Why the payload ended badly, as far as it can be seen from what it left.</summary>
+    public PayloadSign? Sign { get; init; }
 
     /// <summary>Harvester moves the outputs from here on.</summary>
     public bool HandedOver { get; init; }

@@ -15,6 +15,9 @@ internal sealed class JobPayload(RunSettings settings, JobRequest job)
     /// <summary>The kernel takes 128 kB in one argument.</summary>
     private const int TextLimitBytes = 120 * 1024;
 
+    /// <summary>What a payload needs of a proxy at the least.</summary>
+    private static readonly TimeSpan ProxyLife = TimeSpan.FromMinutes(10);
+
     private const string ProxyName = "user_proxy";
     private const string CertificatesInside = "/var/etc/grid-security/certificates";
 
@@ -118,13 +121,37 @@ internal sealed class JobPayload(RunSettings settings, JobRequest job)
         }
     }
 
+    /// <summary>The clock by which proxies end.</summary>
+    internal TimeProvider Time { get; init; } = TimeProvider.System;
+
+    private string ProxySource => settings.Environment.GetValueOrDefault("X509_USER_PROXY") ?? string.Create(CultureInfo.InvariantCulture, $"/tmp/x509up_u{Linux.Libc.GetUid()}");
+
+    /// <exception cref="GridWrapperException">It is over, or so near its end that the payload could do nothing with it.</exception>
+    private void DemandLife()
+    {
+        DateTimeOffset now = Time.GetUtcNow();
+        if (Reporting.ProxyCertificate.EndOf(ProxySource) is { } end && end < now + ProxyLife)
+        {
+            throw new GridWrapperException(new Failure
+            {
+                Blame = Blame.Site,
+                Phase = Phase.Job,
+                Step = "copy-proxy",
+                PilotErrorCode = end <= now ? PilotError.CertificateHasExpired : PilotError.VomsProxyAboutToExpire,
+                Message = string.Create(CultureInfo.InvariantCulture, $"the site profile gives payloads the X.509 proxy, but {ProxySource} {(end <= now ? "ended" : "is about to end,")} at {end.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC: renew it, or run the job with --noX509"),
+                Retryable = true,
+                ExitCode = ExitCodes.TryElsewhere,
+            });
+        }
+    }
+
     private void CopyProxy()
     {
-        string? source = settings.Environment.GetValueOrDefault("X509_USER_PROXY");
+        DemandLife();
         string target = Path.Combine(settings.WorkDirectory, ProxyName);
         try
         {
-            byte[] proxy = File.ReadAllBytes(source ?? string.Create(CultureInfo.InvariantCulture, $"/tmp/x509up_u{Linux.Libc.GetUid()}"));
+            byte[] proxy = File.ReadAllBytes(ProxySource);
             File.Delete(target);
             using FileStream copy = new(target, new FileStreamOptions
             {

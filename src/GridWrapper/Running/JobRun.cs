@@ -92,7 +92,8 @@ internal sealed class JobRun(RunSettings settings, TimeProvider time)
 
     private async Task<JobReadResult> PullAsync(IWorkloadManager manager, CancellationToken ct)
     {
-        return await new PilotSource(settings, manager, null).NextAsync(null, ct) ?? throw new GridWrapperException(PilotSource.NoJob(settings));
+        PilotSource source = new(settings, manager, null);
+        return source.Refusal(time) is { } refusal ? throw new GridWrapperException(refusal) : await source.NextAsync(null, ct) ?? throw new GridWrapperException(PilotSource.NoJob(settings));
     }
 
     /// <summary>A job whose definition is wrong must not wait for its heartbeat to time out: the server is told.</summary>

@@ -1,4 +1,5 @@
 using GridWrapper.Diagnostics;
+using GridWrapper.Images;
 using GridWrapper.Jobs;
 using GridWrapper.Launching;
 using GridWrapper.Layers;
@@ -54,6 +55,12 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
     internal static StoragePlan Storage(RunSettings settings, JobRequest job, ImmutableArray<string> missing) =>
         StoragePlan.Of(job, InputStaging.Missing(InputStaging.Of(job, missing), settings.WorkDirectory), settings.StageIn, Targets(settings, job));
 
+    /// <summary>Node and image to a plan; replaced where no node is to be looked at.</summary>
+    internal Func<ImageReference, CancellationToken, Task<Prepared>> Survey { get; init; } = (image, ct) => parts.Surveyor.PrepareAsync(image, everything: false, ct);
+
+    /// <summary>How often the file that ends the payload is looked for.</summary>
+    internal TimeSpan KillFileInterval { get; init; } = KillFile.UsualInterval;
+
     internal async Task<JobOutcome> RunAsync()
     {
         JobOutcome outcome = new() { Job = job, PandaId = job.PandaId, Attempt = job.Attempt, Timings = new Timings() };
@@ -80,7 +87,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         }
         catch (OperationCanceledException) when (signals.Unwanted.IsCancellationRequested)
         {
-            outcome = outcome with { Failure = KilledByServer ? JobFailure.KilledByServer : ErrorReport.InterruptedBy(signals.Stop.Signal) };
+            outcome = outcome with { Failure = KilledByServer ? JobFailure.KilledByServer : Interrupted() };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -110,6 +117,14 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         return new DryRun(job, payload.Command(), prepared, launch, [.. warnings]) { Storage = storage };
     }
 
+    private bool IsPreempted => Preemption.IsMeantBy(signals.Stop.Signal, Settings.Environment, parts.Time.GetUtcNow());
+
+    private Failure Interrupted()
+    {
+        Failure failure = ErrorReport.InterruptedBy(signals.Stop.Signal);
+        return !IsPreempted ? failure : failure with { PilotErrorCode = PilotError.Preemption, Message = "the node is being taken away: TERM ended the run before the payload started; the same job may run elsewhere" };
+    }
+
     private void RefuseImpossible()
     {
         if (job.HasTemplates)
@@ -127,15 +142,16 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         using SafeFileHandle? stderr = Stream(StderrName);
         using HostSteps steps = new(Settings, parts.Sandboxes) { Output = stdout, Errors = stderr };
         JobPayload payload = await PrepareAsync(steps);
-        Prepared prepared = await parts.Surveyor.PrepareAsync(job.Image, everything: false, signals.Unwanted);
+        Prepared prepared = await Survey(job.Image, signals.Unwanted);
         new CacheDirectory(Settings.CacheDirectory).Prepare();
         using ScratchDirectory scratch = ScratchDirectory.Create(Settings.CacheDirectory);
         payload.PrepareFiles();
         try
         {
-            RunControl control = Control(stdout, stderr, scratch.Path);
+            await using KillFile kill = new(Settings, parts.Time, KillFileInterval);
+            RunControl control = Control(stdout, stderr, scratch.Path, kill);
             ImageOutcome image = await parts.Runner.RunAsync(prepared, rootfs => payload.Compose(prepared.Input, rootfs, scratch.Path), control, signals.Unwanted);
-            outcome = outcome with { Image = image, Failure = image.Failure ?? (image.Result is { } ended ? LimitFailure.Of(ended, Timeout) : null), Timings = image.Timings with { StageIn = _stageIn } };
+            outcome = outcome with { Image = image, Failure = image.Failure ?? kill.Failure ?? (image.Result is { } ended ? LimitFailure.Of(ended, Timeout) : null), Timings = image.Timings with { StageIn = _stageIn } };
             return await PostprocessAsync(steps, outcome);
         }
         finally
@@ -212,7 +228,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         return new JobPayload(Settings, job);
     }
 
-    private RunControl Control(SafeFileHandle? stdout, SafeFileHandle? stderr, string scratch)
+    private RunControl Control(SafeFileHandle? stdout, SafeFileHandle? stderr, string scratch, KillFile kill)
     {
         return new RunControl
         {
@@ -223,8 +239,17 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
             StandardOutput = stdout,
             StandardError = stderr,
             Time = parts.Time,
-            Started = _ => link?.StartHeartbeat(signals.Stop, job, Settings.Site.Panda, new PayloadView(Settings.WorkDirectory, Path.Combine(Settings.WorkDirectory, StdoutName), () => _usage)),
+            Started = _ => Started(kill),
         };
+    }
+
+    private void Started(KillFile kill)
+    {
+        if (link is not null)
+        {
+            link.StartHeartbeat(signals.Stop, job, Settings.Site.Panda, new PayloadView(Settings.WorkDirectory, Path.Combine(Settings.WorkDirectory, StdoutName), () => _usage));
+            kill.Start(signals.Stop);
+        }
     }
 
     /// <summary>Stand-alone the payload's streams are files of the job; under a pilot they are the pilot's.</summary>
@@ -241,6 +266,9 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
 
         long began = parts.Time.GetTimestamp();
         OutputSet outputs = await new OutputCollector(Guid.NewGuid).CollectAsync(Settings.WorkDirectory, StepOutputs.Of(job, Settings.WorkDirectory), CancellationToken.None);
+        outputs = result.ExitCode == 0
+            ? ReportedOutputs.Judge(job, outputs, PayloadReport.Read(Settings.WorkDirectory), File.Exists(Path.Combine(Settings.WorkDirectory, "metadata.xml")))
+            : outputs;
         if (_delivery is not null && result.ExitCode == 0 && outcome.Failure is null)
         {
             outputs = await _delivery.DeliverAsync(outputs, signals.Unwanted);
@@ -249,6 +277,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         return outcome with
         {
             Outputs = outputs,
+            Sign = link is null ? null : PayloadEvidence.Of(result, Settings.WorkDirectory, StdoutName, StderrName),
             Failure = outcome.Failure ?? (result.ExitCode != 0 ? null : KilledByServer ? JobFailure.KilledByServer : JobFailure.Of(outputs)),
             Timings = outcome.Timings with { Outputs = parts.Time.GetElapsedTime(began).TotalSeconds },
         };
@@ -323,6 +352,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
     {
         Run = outcome.Image?.Result,
         Failure = outcome.Failure,
+        Sign = outcome.Sign,
         Outputs = outcome.Outputs,
         HandedOver = outcome.HandedOver,
         Log = outcome.Log,
@@ -339,6 +369,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         StartedAt = outcome.Image?.Result?.StartedAt ?? _began,
         EndedAt = outcome.Image?.Result?.EndedAt ?? parts.Time.GetUtcNow(),
         KilledByServer = link!.KilledByServer,
+        Preempted = IsPreempted,
         SignalReceived = signals.Stop.Reason == StopReason.Cancelled ? signals.Stop.Signal : null,
         Strategy = outcome.Image?.Rootfs?.Strategy,
         Launcher = outcome.Image?.Attempts.LastOrDefault()?.Launcher,

@@ -41,6 +41,12 @@ internal sealed class MiniPilot(RunSettings settings, PilotLimits limits, TimePr
             try
             {
                 await betweenJobs(signals.Cancelled);
+                if (source.Refusal(time) is { } refusal)
+                {
+                    Log.Warn("no job is asked for: {Message}", refusal.Message);
+                    return new PilotOutcome([.. _outcomes], "unfit", _outcomes.Count == 0 ? refusal : null);
+                }
+
                 if (await source.NextAsync(Left, signals.Cancelled) is { } job)
                 {
                     empty = 0;

@@ -20,6 +20,9 @@ internal sealed class PilotSource(RunSettings settings, IWorkloadManager? manage
     /// <summary>Nobody is asked: what was handed down is all.</summary>
     internal bool IsFinite => manager is null;
 
+    /// <summary>Why nobody should be asked from here now; null otherwise, and where jobs are only handed down.</summary>
+    internal Failure? Refusal(TimeProvider time) => IsFinite || _handedDown.Count > 0 || harvester?.HasJobs == true ? null : new PilotFitness(settings, time).Refusal();
+
     /// <summary>The queue has nothing: nothing is wrong.</summary>
     internal static Failure NoJob(RunSettings settings) => new()
     {

@@ -28,6 +28,7 @@ internal sealed class ReportLink : IAsyncDisposable
     private bool _killedByServer;
     private UpdateAnswer? _first;
     private bool _heartbeatStopped;
+    private bool _isDone;
 
     /// <param name="manager">With its spool.</param>
     /// <param name="server">For the account.</param>
@@ -81,7 +82,25 @@ internal sealed class ReportLink : IAsyncDisposable
             _killedByServer = true;
             stop.RequestStop(StopReason.Cancelled);
         }
+
+        if (_first?.Commands.FirstOrDefault(static c => c is "badattemptnr" or "alreadydone") is { } word)
+        {
+            _isDone = true;
+            throw new GridWrapperException(AlreadyRunning(_identity, word));
+        }
     }
+
+    /// <summary>Somebody else has it, or had it: nothing is run twice and nothing more is sent.</summary>
+    private Failure AlreadyRunning(JobIdentity job, string word) => new()
+    {
+        Blame = Blame.Server,
+        Phase = Phase.Job,
+        Step = "starting",
+        PilotErrorCode = PilotError.JobAlreadyRunning,
+        Message = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{_server} answers the first update of job {job.PandaId}, attempt {job.Attempt}, by '{word}': {(word == "alreadydone" ? "it has ended already" : "another attempt of it is the current one")}, so it was not run; see who handed it down a second time"),
+    };
 
     /// <summary>Running, now and at each interval until <see cref="StopHeartbeatAsync"/>.</summary>
     internal void StartHeartbeat(StopSource stop, JobRequest job, PandaPolicy policy, PayloadView payload)
@@ -128,7 +147,7 @@ internal sealed class ReportLink : IAsyncDisposable
     /// <summary>The final state. It is in the spool before it is sent, so that nothing is lost when this process is ended while the server is away.</summary>
     internal async Task FinalAsync(FinalReport report, CancellationToken ct)
     {
-        if (_identity is null)
+        if (_identity is null || _isDone)
         {
             return;
         }

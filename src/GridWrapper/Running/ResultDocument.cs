@@ -4,6 +4,7 @@ using GridWrapper.Launching;
 using GridWrapper.Outputs;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
+using GridWrapper.Reporting;
 using GridWrapper.Strategies;
 using GridWrapper.Watching;
 using Newtonsoft.Json.Linq;
@@ -26,7 +27,7 @@ internal static class ResultDocument
             ["plan"] = image is null ? null : Plan(image.Plan),
             ["attempts"] = new JArray(image?.Attempts.Select(Attempt) ?? []),
             ["preflight"] = Describe(image?.Findings ?? []),
-            ["payload"] = image?.Result is { } result ? Payload(result) : null,
+            ["payload"] = image?.Result is { } result ? Payload(result, outcome.Sign) : null,
             ["outputs"] = new JArray(outcome.Outputs.Files.Select(Output)),
             ["missingOutputs"] = new JArray(outcome.Outputs.Missing),
             ["timings"] = Times(outcome.Timings),
@@ -174,6 +175,17 @@ internal static class ResultDocument
         ["message"] = attempt.Failure?.Message,
         ["seconds"] = Math.Round(attempt.Seconds, 3),
     };
+
+    private static JObject Payload(RunResult result, PayloadSign? sign)
+    {
+        JObject payload = Payload(result);
+        if (sign is not null)
+        {
+            payload["diagnosis"] = new JObject { ["blame"] = Lower(sign.Blame), ["step"] = sign.Step, ["pilotErrorCode"] = sign.PilotErrorCode, ["message"] = sign.Message };
+        }
+
+        return payload;
+    }
 
     private static JObject Payload(RunResult result) => new()
     {

@@ -6,7 +6,7 @@ namespace GridWrapper.Running;
 
 /// <summary>
 /// Turns signals to this process into requests: before the payload runs they cancel the preparation, while it runs they are forwarded to it.
-/// TERM, INT, HUP and QUIT ask for the end; USR1, USR2, CONT and WINCH are only handed on. TSTP stops the payload and then this process.
+/// TERM, INT, HUP, QUIT and XCPU ask for the end; USR1, USR2, CONT and WINCH are only handed on. TSTP stops the payload and then this process.
 /// </summary>
 internal sealed class SignalForwarding : IDisposable
 {
@@ -17,7 +17,7 @@ internal sealed class SignalForwarding : IDisposable
     internal SignalForwarding()
     {
         Stop = new StopSource { Requested = OnStop };
-        foreach (int signal in (int[])[Libc.SIGTERM, Libc.SIGINT, Libc.SIGHUP, Libc.SIGQUIT])
+        foreach (int signal in (int[])[Libc.SIGTERM, Libc.SIGINT, Libc.SIGHUP, Libc.SIGQUIT, Libc.SIGXCPU])
         {
             Register(signal, ends: true);
         }

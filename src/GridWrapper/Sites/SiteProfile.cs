@@ -172,4 +172,7 @@ internal sealed record PandaPolicy
 
     /// <summary>Questions in a row without a job, after which the queue counts as drained.</summary>
     public int PullTries { get; init; } = 5;
+
+    /// <summary>A proxy with less left is too short to ask for a job with.</summary>
+    public double ProxySeconds { get; init; } = 2400;
 }

@@ -56,6 +56,7 @@ internal static class SiteProfileWriter
             ["finalUpdateSeconds"] = profile.Panda.FinalUpdateSeconds,
             ["pullPauseSeconds"] = profile.Panda.PullPauseSeconds,
             ["pullTries"] = profile.Panda.PullTries,
+            ["proxySeconds"] = profile.Panda.ProxySeconds,
         },
         ["limits"] = Limits(profile.Limits),
         ["storage"] = Storage(profile.Storage),

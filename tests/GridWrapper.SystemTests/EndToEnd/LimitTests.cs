@@ -15,6 +15,7 @@ internal sealed class LimitTests : EndToEndFixture
     public async Task TreeAsync() => await Tool.RunAsync(Testbed.Script("trixie.sh"));
 
     [Test]
+    [Tests.Provokes(Diagnostics.PilotError.PayloadExceedMaxMem, Diagnostics.PilotError.ReachedMaxTime, Diagnostics.PilotError.UserDirectoryTooLarge, Diagnostics.PilotError.OutputFileTooLarge, Diagnostics.PilotError.LoopingJob)]
     public async Task A_limit_ends_the_payload_and_is_named(
         [Values("rootless", "apptainer")] string launcher,
         [Values("memory", "cpu", "disk", "output-file", "looping")] string what,

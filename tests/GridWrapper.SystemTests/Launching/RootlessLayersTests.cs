@@ -41,6 +41,7 @@ internal sealed class RootlessLayersTests
     }
 
     [Test]
+    [Tests.Provokes(Diagnostics.PilotError.CommandTimedOut)]
     public async Task ASetUpThatTakesTooLongIsEnded(CancellationToken ct)
     {
         // The helper enters its cgroup first: a FIFO that nobody reads keeps it there.

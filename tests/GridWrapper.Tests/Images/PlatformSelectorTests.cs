@@ -43,6 +43,7 @@ internal sealed class PlatformSelectorTests
         Assert.That(PlatformSelector.Select(entries, architecture, cpuLevel, "x"), Is.SameAs(entries[expected]));
     }
 
+    [Provokes(PilotError.ImageNotFound)]
     [TestCase("linux/arm64 windows/amd64 unknown/unknown", "it offers linux/arm64, windows/amd64:")]
     [TestCase("linux/amd64/v3", "it offers linux/amd64/v3:")]
     [TestCase("linux/amd64/v3 linux/amd64/v4 linux/arm64/v8", "it offers linux/amd64/v3, linux/amd64/v4, linux/arm64/v8:")]

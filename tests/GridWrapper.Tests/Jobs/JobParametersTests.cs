@@ -245,6 +245,7 @@ internal sealed class JobParametersTests
         static TestCaseData Case(string parameters, string part, int code = PilotError.UnrecognizedTrfArguments) => new(parameters, part, code);
     }
 
+    [Provokes(PilotError.UnrecognizedTrfArguments, PilotError.LfnTooLong, PilotError.BadOutputFileName)]
     [TestCaseSource(nameof(Wrong))]
     public void Refuses(string parameters, string part, int code)
     {

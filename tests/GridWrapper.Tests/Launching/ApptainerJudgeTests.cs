@@ -1,6 +1,10 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Launching;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
+using GridWrapper.Sites;
+using GridWrapper.Strategies;
+using GridWrapper.Tests.Planning;
 
 namespace GridWrapper.Tests.Launching;
 
@@ -40,6 +44,19 @@ internal sealed class ApptainerJudgeTests
     {
         Verdict.Refused? verdict = new ApptainerLauncher("/cache").Judge(Requests.Plan((Fact<ImmutableArray<RuntimeFacts>>)runtimes)) as Verdict.Refused;
         Assert.That((verdict?.Reason, verdict?.PilotErrorCode, verdict?.Errno, verdict?.Retryable), Is.EqualTo((reason, pilotErrorCode, errno, true)));
+    }
+
+    [Provokes(PilotError.SingularityNotInstalled, PilotError.ApptainerNotInstalled)]
+    [TestCase("/opt/singularity-3.8/bin/singularity", PilotError.SingularityNotInstalled, "no Singularity on this node: not on PATH; the profile names /opt/singularity-3.8/bin/singularity")]
+    [TestCase("/opt/bin/apptainer", PilotError.ApptainerNotInstalled, "no Apptainer on this node: not on PATH")]
+    public void What_the_site_asks_for_by_name_is_missed_by_that_name(string program, int code, string reason)
+    {
+        PlanInput input = Requests.Plan((Fact<ImmutableArray<RuntimeFacts>>)new Fact<ImmutableArray<RuntimeFacts>>.Absent("not on PATH"));
+        input = input with { Site = input.Site with { Strategies = ["a"], Launchers = ["apptainer"], Apptainer = new ApptainerPolicy { Programs = [program] } } };
+        ImmutableArray<IRootfsStrategy> strategies = [new FakeStrategy("a", Plans.Yes(1))];
+        Failure failure = Planner.Explain(Planner.Plan(input, strategies, [new ApptainerLauncher("/cache")]), input);
+        Assert.That((failure.PilotErrorCode, failure.Blame, failure.ExitCode, failure.Step), Is.EqualTo((code, Blame.Site, 75, "choose-strategy")));
+        Assert.That(failure.Message, Does.EndWith(reason));
     }
 
     private static Fact<ImmutableArray<RuntimeFacts>> Known(ImmutableArray<RuntimeFacts> runtimes) => new Fact<ImmutableArray<RuntimeFacts>>.Known(runtimes);

@@ -34,6 +34,13 @@ internal sealed class ApptainerMessagesTests
     public void AProgramThatCannotBeExecutedIsAResult(string stderr, int exitCode, string errno) =>
         Assert.That(ApptainerMessages.Read(255, stderr), Is.EqualTo(new ApptainerEnd.NotExecuted(exitCode, errno)));
 
+    [Provokes(
+        PilotError.UserNamespaceFailed, PilotError.NewUserNamespace, PilotError.NoLoopDevices, PilotError.ContainerResourceUnavailable, PilotError.ContainerBindFailure,
+        PilotError.ContainerImageMountFailure, PilotError.ContainerGeneralFailure)]
+    [TestCase(1, "ERROR  : Failed invoking the NEWUSER namespace runtime: Invalid argument\nABORT  : Retval = 255\n", 1340, "create-user-namespace", "EINVAL")]
+    [TestCase(255, "FATAL:   container creation failed: mount /x.sif->/rootfs error: while mounting image /x.sif: failed to find loop device: no loop devices available\n", 1307, "loop-device", null)]
+    [TestCase(255, "FATAL:   No more available loop devices, try increasing 'max loop devices' in apptainer.conf\n", 1307, "loop-device", null)]
+    [TestCase(255, "FATAL:   while executing starter: fork/exec /usr/libexec/apptainer/bin/starter: resource temporarily unavailable\n", 1348, "resources", "EAGAIN")]
     [TestCase(1, "INFO   : A system administrator may need to enable user namespaces, install\nINFO   :   apptainer-suid, or compile with ./mconfig --with-suid\n\e[91mERROR  : Failed to create user namespace: not allowed to create user namespace\n\e[0m",
         1345, "create-user-namespace", null)]
     [TestCase(255, "FATAL:   container creation failed: while creating user namespace: operation not permitted\n", 1345, "create-user-namespace", "EPERM")]

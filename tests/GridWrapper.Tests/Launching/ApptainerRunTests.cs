@@ -139,6 +139,7 @@ internal sealed class ApptainerRunTests : IDisposable
     }
 
     [Test]
+    [Provokes(PilotError.ApptainerNotInstalled)]
     public void ARuntimeThatIsGoneIsAFailure(CancellationToken ct)
     {
         LaunchSpec spec = Spec("") with { Argv = ["/nonexistent/apptainer", "exec"] };

@@ -42,6 +42,9 @@ internal sealed class InitReportTests
     [TestCase(0x10000u, false), TestCase(0x10001u, true), TestCase(0x10004u, true), TestCase(0x10005u, false), TestCase(0u, false)]
     public void NamespaceStepsAreKnown(uint step, bool expected) => Assert.That(Report(step, 1).IsNamespaceStep, Is.EqualTo(expected));
 
+    [Provokes(PilotError.UserNamespaceFailed, PilotError.ResourceUnavailable, PilotError.ContainerBindFailure, PilotError.ContainerImageMountFailure, PilotError.CvmfsNotAlive)]
+    [TestCase(0x10001u, 11, "ResourceUnavailable", Blame.Site, "unshare failed with EAGAIN: a limit of the user is used up")]
+    [TestCase(0x10005u, 11, "ResourceUnavailable", Blame.Site, "fork failed with EAGAIN")]
     [TestCase(0x10001u, 1, "UserNamespaceFailed", Blame.Site, "unshare failed with EPERM")]
     [TestCase(0x10003u, 13, "UserNamespaceFailed", Blame.Site, "write-uid-map failed with EACCES")]
     [TestCase(1u, 2, "ContainerBindFailure", Blame.Site, "/data does not exist on this node")]
@@ -68,10 +71,11 @@ internal sealed class InitReportTests
     }
 
     [Test]
+    [Provokes(PilotError.PayloadExecutionException)]
     public void ARefusedPlanIsOurDefect()
     {
         Failure failure = RootlessFailure.From(new InitReport(InitReportKind.BadPlan, 77, 22, 0, 0, 0), Spec);
-        Assert.That((failure.Blame, failure.Step, failure.Message), Is.EqualTo((Blame.GridWrap, "read-plan", "gridwrap-init refused its plan (check 77). This is a defect of gridwrap")));
+        Assert.That((failure.Blame, failure.PilotErrorCode, failure.Step, failure.Message), Is.EqualTo((Blame.GridWrap, PilotError.PayloadExecutionException, "read-plan", "gridwrap-init refused its plan (check 77). This is a defect of gridwrap")));
     }
 
     [Test]

@@ -93,6 +93,7 @@ public class PandaClientRetryTests
     }
 
     [Test]
+    [Provokes(PilotError.CommunicationFailure)]
     public async Task A_server_that_is_not_there_is_named(CancellationToken ct)
     {
         PandaBench bench = new();

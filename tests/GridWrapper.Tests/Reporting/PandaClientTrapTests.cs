@@ -155,6 +155,28 @@ public class PandaClientTrapTests
         }
     }
 
+    [Provokes(PilotError.NoVomsProxy, PilotError.NoProxy)]
+    [TestCase(false, PilotError.NoVomsProxy, "has no VOMS attributes")]
+    [TestCase(true, PilotError.NoProxy, "updates need Role=production")]
+    public async Task Trap_18_a_proxy_without_attributes_has_no_role(bool voms, int pilot, string words, CancellationToken ct)
+    {
+        TestCertificates certificates = new();
+        string proxy = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"proxy-{Guid.NewGuid():N}");
+        await File.WriteAllTextAsync(proxy, voms ? certificates.VomsProxyPem() : certificates.ProxyPem(), ct);
+        try
+        {
+            await using PandaBench bench = new(new WorkloadOptions { ProductionRole = false }, new PandaCredentials { ProxyFile = proxy });
+            await bench.AcquireAsync(ct);
+            GridWrapperException e = Assert.ThrowsAsync<GridWrapperException>(() => bench.UpdateAsync(PandaBench.Running, ct))!;
+            Assert.That((e.Failure.PilotErrorCode, e.Failure.Blame), Is.EqualTo((pilot, Blame.Site)));
+            Assert.That(e.Message, Does.Contain(words).And.Contain(proxy));
+        }
+        finally
+        {
+            File.Delete(proxy);
+        }
+    }
+
     [Test]
     public async Task Trap_18_a_missing_role_is_said_at_once(CancellationToken ct)
     {

@@ -121,9 +121,6 @@ public class ReportMapperTests
 
     [TestCase(2, 1208)]
     [TestCase(3, 1202)]
-    [TestCase(7, 1206)]
-    [TestCase(10, 1207)]
-    [TestCase(11, 1203)]
     [TestCase(15, 1201)]
     [TestCase(24, 1204)]
     [TestCase(1, 1200)]

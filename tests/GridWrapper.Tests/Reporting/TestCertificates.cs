@@ -50,6 +50,12 @@ internal sealed class TestCertificates
         return Pem(second, first, _user);
     }
 
+    /// <summary>A proxy that ends then.</summary>
+    internal string ProxyPem(DateTimeOffset end) => Pem(Proxy(_user, "1", end, InheritAll), _user);
+
+    /// <summary>A proxy with attributes of a virtual organisation, as far as anybody looks who does not verify them.</summary>
+    internal string VomsProxyPem() => Pem(Sign(_user, $"CN=1,{_user.Subject}", To, new X509Extension(ProxyCertInfo, InheritAll, critical: true), new X509Extension("1.3.6.1.4.1.8005.100.100.5", [0x05, 0x00], critical: false)), _user);
+
     internal string ExpiredProxyPem() => Pem(Proxy(_user, "1", DateTimeOffset.UtcNow.AddHours(-1), InheritAll), _user);
 
     internal string LimitedProxyPem(bool legacyName) => Pem(legacyName ? Proxy(_user, "limited proxy", To, InheritAll) : Proxy(_user, "77", To, Limited), _user);

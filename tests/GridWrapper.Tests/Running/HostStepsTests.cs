@@ -47,19 +47,23 @@ public class HostStepsTests
     }
 
     [Test]
+    [Provokes(PilotError.TransformNotFound)]
     public void A_transform_that_does_not_exist() => Fails(
         [Answer(HttpStatusCode.NotFound, "")], null, PilotError.TransformNotFound, Blame.User, "does not exist (404)");
 
     [Test]
+    [Provokes(PilotError.TransformDownloadFailure)]
     public void A_server_that_does_not_give_it() => Fails(
         [Answer(HttpStatusCode.BadGateway, ""), Answer(HttpStatusCode.BadGateway, ""), Answer(HttpStatusCode.BadGateway, "")], null, PilotError.TransformDownloadFailure, Blame.Server, "3 times");
 
     [Test]
+    [Provokes(PilotError.PreprocessFailure)]
     public void A_transform_that_fails_is_told_with_its_own_words() => Fails(
         [Answer(HttpStatusCode.OK, "#!/bin/sh\necho '{\"error_code\": 5303, \"error_diag\": \"no tarball\"}' >payload_error_report.json\nexit 3\n")],
         null, PilotError.PreprocessFailure, Blame.User, "exited with 3; it says: no tarball");
 
     [Test]
+    [Provokes(PilotError.PostprocessFailure)]
     public void The_step_after_the_payload_has_a_code_of_its_own()
     {
         using RunningScratch scratch = new();
@@ -73,6 +77,7 @@ public class HostStepsTests
     }
 
     [Test]
+    [Provokes(PilotError.SetupFailure)]
     public void A_transform_for_an_interpreter_that_is_not_here() => Fails(
         [Answer(HttpStatusCode.OK, "#!/nowhere/python\n")], null, PilotError.SetupFailure, Blame.Site, "cannot be started: ENOENT");
 

@@ -49,6 +49,7 @@ public sealed class InputStagingTest
         Assert.That(await File.ReadAllTextAsync(bench.JobDirectory + "/in", ct), Is.EqualTo("mine"));
     }
 
+    [Provokes(PilotError.AdlerMismatch, PilotError.Md5Mismatch)]
     [TestCase("ad:11e60399", null, PilotError.AdlerMismatch, "came with adler32 11e60398, and the job says adler32 11e60399")]
     [TestCase("md5:00000000000000000000000000000000", null, PilotError.Md5Mismatch, "came with md5")]
     [TestCase(null, 10L, PilotError.AdlerMismatch, "has 9 bytes, and the job says 10")]
@@ -65,6 +66,7 @@ public sealed class InputStagingTest
     }
 
     [Test]
+    [Provokes(PilotError.NoSuchFile)]
     public async Task What_nobody_has_is_the_job_s_fault(CancellationToken ct)
     {
         await using FakeDav dav = new();
@@ -75,6 +77,7 @@ public sealed class InputStagingTest
     }
 
     [Test]
+    [Provokes(PilotError.StageInFailed)]
     public async Task A_storage_that_is_away_is_the_site_s(CancellationToken ct)
     {
         using StagingBench bench = new();

@@ -33,6 +33,7 @@ public sealed class OutputDeliveryTest
         Assert.That(File.Exists(new Uri(file.Url!).LocalPath), Is.True);
     }
 
+    [Provokes(PilotError.StageOutFailed)]
     [TestCase("abc", true)]
     [TestCase("abd", false)]
     public async Task What_stands_there_already_is_kept(string standing, bool fine, CancellationToken ct)
@@ -102,6 +103,7 @@ public sealed class OutputDeliveryTest
     }
 
     [Test]
+    [Provokes(PilotError.StageOutTimeout)]
     public async Task A_delivery_that_stalls_everywhere_is_a_timeout(CancellationToken ct)
     {
         TaskCompletionSource end = new();

@@ -144,6 +144,7 @@ public class CvmfsFlatStrategyTests
     }
 
     [Test]
+    [Provokes(PilotError.CvmfsNotAlive)]
     public void A_hang_while_materialising_is_a_retryable_fault_of_cvmfs()
     {
         InProcessChildren children = new() { Instead = new ProbeReply { End = ProbeEnd.Stuck, Trouble = "no answer at step 'open' within 15 s", LeakedPid = 5 } };
