@@ -52,6 +52,9 @@ internal sealed record AlrbWords
                 case "-m" or "--mount" when value is not null:
                     result = result with { Mounts = result.Mounts.Add(value) };
                     break;
+                // The shell that the line is read by; the hook is for all of them.
+                case "--shell" when value is not null:
+                    break;
                 case "--nocvmfs":
                     result = result with { NoCvmfs = true };
                     continue;
@@ -71,5 +74,5 @@ internal sealed record AlrbWords
 
     /// <exception cref="GridWrapperException">The line is not one for a container of an image.</exception>
     internal static AlrbWords Read(ImmutableArray<string> words) => TryRead(words) is { IsOurs: true } read ? read : throw GridWrapperException.BadCommandLine(
-        $"alrb takes -c IMAGE -r RUN [-s SETUP] [-e OPTIONS] [-m SRC:DST] [--nocvmfs] [--nohome] [-d], and not {Quoted.Text(string.Join(' ', words))}");
+        $"alrb takes -c IMAGE -r RUN [-s SETUP] [-e OPTIONS] [-m SRC:DST] [--shell SHELL] [--nocvmfs] [--nohome] [-d], and not {Quoted.Text(string.Join(' ', words))}");
 }

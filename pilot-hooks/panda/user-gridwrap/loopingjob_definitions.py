@@ -1,0 +1,2 @@
+"""As the plug-in generic has it."""
+from pilot.user.generic.loopingjob_definitions import *  # noqa: F401,F403
