@@ -56,7 +56,9 @@ internal sealed class RegistryClient(HttpExchange exchange, RegistryTransport tr
     /// <summary>A blob as a stream that fails unless it is the right one.</summary>
     internal async Task<Stream> OpenBlobAsync(ImageReference.InRegistry image, Descriptor blob, CancellationToken ct)
     {
-        RegistryRequest request = Request(image, $"blobs/{blob.Digest}", $"layer {blob.Digest} of {image}", Phase.Materialise);
+        RegistryRequest request = ForeignLayer.Place(blob, _places.Policy) is { } place
+            ? ForeignLayer.Request(place, $"layer {blob.Digest} of {image}", _places.Policy)
+            : Request(image, $"blobs/{blob.Digest}", $"layer {blob.Digest} of {image}", Phase.Materialise);
         Exception GivenUp(int times, TransferBrokenException last) => RegistryFault.Broken(request, times, last);
         PullProgress.Blob? progress = Progress?.Begin(blob);
         var plan = new ResumePlan(blob.SizeBytes, (at, token) => OpenAtAsync(request with { From = at }, blob, token), GivenUp, transport.Settings) { Progress = progress };

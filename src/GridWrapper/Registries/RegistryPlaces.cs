@@ -18,7 +18,7 @@ internal sealed class RegistryPlaces(RegistryPolicy policy)
     /// <exception cref="GridWrapperException">The registry's own failure, when no mirror helped.</exception>
     internal async Task<T> AskAsync<T>(RegistryRequest origin, Func<RegistryRequest, Task<T>> ask)
     {
-        foreach (Mirror mirror in Mirrors(origin.Endpoint))
+        foreach (Mirror mirror in origin.IsForeign ? [] : Mirrors(origin.Endpoint))
         {
             try
             {

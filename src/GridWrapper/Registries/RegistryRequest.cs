@@ -27,6 +27,9 @@ internal sealed record RegistryRequest
     /// <summary>Last byte wanted; null for all that follow.</summary>
     public long? To { get; init; }
 
+    /// <summary>It is kept outside of the registry: no mirror of a registry has it.</summary>
+    public bool IsForeign { get; init; }
+
     public string Step => Phase == Phase.Materialise ? "fetch-blob" : "fetch-manifest";
 
     public Uri Uri => new(Endpoint.Base, Path);

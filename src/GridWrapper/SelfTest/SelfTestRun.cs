@@ -39,6 +39,7 @@ internal sealed class SelfTestRun(RunSettings settings, string directory, Action
         MiniatureCvmfs.Publish(image, Path.Combine(layersOnly, CvmfsRepository), new CvmfsName(registry.Address, Repository, Tag), new CvmfsTag.Layers(Missing: 1));
         MiniaturePublisher.WriteOciLayout(image, Path.Combine(directory, "layout"), Tag);
         MiniaturePublisher.WriteDirectory(image, Path.Combine(directory, "tree"));
+        MiniatureSif.Write(image, Path.Combine(directory, "image.sif"));
         await using LoopbackWorkloadManager manager = LoopbackWorkloadManager.Start(new WorkloadOptions(), Random.Shared);
         progress($"made a miniature image of this node's own programs ({image.Layers.Length} layers), a registry on {registry.Address}, a CVMFS tree, "
             + $"and a workload manager on {manager.Address.Authority} ({_time.GetElapsedTime(began).TotalSeconds:0.0} s)");
@@ -51,6 +52,7 @@ internal sealed class SelfTestRun(RunSettings settings, string directory, Action
                 ("cvmfs-layers", served.ToString(), layersOnly),
                 ("local", $"oci:{Path.Combine(directory, "layout")}:{Tag}", cvmfs),
                 ("registry", served.ToString(), cvmfs),
+                ("sif", Path.Combine(directory, "image.sif"), cvmfs),
             ])
         {
             foreach (string launcher in LauncherCatalog.Names)
@@ -69,10 +71,12 @@ internal sealed class SelfTestRun(RunSettings settings, string directory, Action
         using (Composition parts = Composition.Create(own))
         {
             Prepared prepared = await parts.Surveyor.PrepareAsync(reference, everything: true, ct);
-            Candidate candidate = prepared.Plan.Candidates.Single(c => c.Strategy == wanted.Strategy && c.Launcher == wanted.Launcher);
-            if (!candidate.IsUsable)
+
+            // A strategy may have several ways.
+            Candidate[] candidates = [.. prepared.Plan.Candidates.Where(c => c.Strategy == wanted.Strategy && c.Launcher == wanted.Launcher)];
+            if (!candidates.Any(c => c.IsUsable))
             {
-                return new SelfTestRow(wanted.Strategy, wanted.Launcher, SelfTestResult.NotPossible, null, candidate.Verdict.Reason);
+                return new SelfTestRow(wanted.Strategy, wanted.Launcher, SelfTestResult.NotPossible, null, string.Join("; ", candidates.Select(c => c.Verdict.Reason).Distinct()));
             }
         }
 

@@ -111,6 +111,9 @@ internal sealed record RegistryPolicy
 
     /// <summary>Mirrors and pull-through caches, asked in this order before the registry itself.</summary>
     public ImmutableArray<RegistryMirror> Mirrors { get; init; } = [];
+
+    /// <summary>host[:port] of servers from which layers may come that an image says are kept outside of its registry.</summary>
+    public ImmutableArray<string> ForeignLayers { get; init; } = [];
 }
 
 /// <summary>Another server with the content of a registry.</summary>

@@ -174,6 +174,7 @@ internal static class SiteProfileReader
             ConfigFile = section.OptionalText("configFile", ProfileRules.ExpandablePath),
             StallSeconds = section.Number("stallSeconds", otherwise.StallSeconds, Deadline),
             Mirrors = [.. section.Sections("mirrors").Select(ReadMirror)],
+            ForeignLayers = section.Texts("foreignLayers", otherwise.ForeignLayers, ProfileRules.HostAndPort),
         };
         section.Finish();
         return policy;

@@ -27,6 +27,7 @@ internal static class SiteProfileWriter
             ["configFile"] = profile.Registries.ConfigFile,
             ["stallSeconds"] = profile.Registries.StallSeconds,
             ["mirrors"] = new JArray(profile.Registries.Mirrors.Select(mirror => new JObject { ["registry"] = mirror.Registry, ["url"] = mirror.Url })),
+            ["foreignLayers"] = new JArray(profile.Registries.ForeignLayers),
         },
         ["images"] = Images(profile.Images),
         ["apptainer"] = new JObject

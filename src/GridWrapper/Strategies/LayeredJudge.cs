@@ -2,6 +2,7 @@ using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
+using GridWrapper.Registries;
 
 namespace GridWrapper.Strategies;
 
@@ -16,10 +17,12 @@ internal static class LayeredJudge
             return Unresolved(input.Image);
         }
 
-        Descriptor? foreign = image.Manifest.Layers.FirstOrDefault(layer => MediaTypes.IsForeignLayer(layer.MediaType));
-        if (foreign is not null)
+        if (OutOfReach(input, image) is { } foreign)
         {
-            return Refused($"layer {foreign.Digest} is a foreign layer, kept outside of registries; such images are not supported", Blame.Image, PilotError.ContainerImageMountFailure);
+            return Refused(
+                $"layer {foreign.Digest} is a foreign layer, kept outside of its registry at {ForeignLayer.Hosts(foreign)}; it is fetched from hosts that registries.foreignLayers of the site profile names, for an image of a registry",
+                Blame.Image,
+                PilotError.ContainerImageMountFailure);
         }
 
         return RefuseMissing(input, image.Manifest.Layers, form, LayerCost.Missing(input, image));
@@ -43,6 +46,21 @@ internal static class LayeredJudge
         }
 
         return LayerCost.NoSpace(input, missing);
+    }
+
+    /// <summary>A layer that the image says is elsewhere, where the site does not allow to fetch it. One without an address is the registry's, whatever it is called.</summary>
+    private static Descriptor? OutOfReach(PlanInput input, ResolvedImage image)
+    {
+        foreach (Descriptor layer in image.Manifest.Layers)
+        {
+            if (MediaTypes.IsForeignLayer(layer.MediaType) && !layer.Urls.IsEmpty
+                && (input.Image.Reference is not ImageReference.InRegistry || ForeignLayer.Place(layer, input.Site.Registries) is null))
+            {
+                return layer;
+            }
+        }
+
+        return null;
     }
 
     private static Verdict.Refused Unresolved(ImageFacts image) => image.ResolveFailure is { } failure

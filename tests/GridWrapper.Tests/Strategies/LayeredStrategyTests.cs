@@ -157,7 +157,8 @@ internal sealed class LayeredStrategyTests
             Blame.User,
             PilotError.ImageNotFound);
         yield return Case("zstd", Input(SomeImage, Resolved(MediaTypes.OciLayerZstd, 5)) with { Host = known.Host with { Zstd = new Fact<string>.Absent("not found") } }, RootfsForm.Tree, "libzstd", Blame.Site, PilotError.ContainerGeneralFailure);
-        yield return Case("foreign", Input(SomeImage, Resolved(MediaTypes.DockerForeignLayerGzip, 5)), RootfsForm.Tree, "foreign layer", Blame.Image, PilotError.ContainerImageMountFailure);
+        yield return Case("foreign", Input(SomeImage, Foreign("https://layers.example.org/a")), RootfsForm.Tree, "registries.foreignLayers", Blame.Image, PilotError.ContainerImageMountFailure);
+        yield return Case("foreign_without_tls", Naming(Input(SomeImage, Foreign("http://layers.example.org/a")), "layers.example.org"), RootfsForm.Tree, "layers.example.org", Blame.Image, PilotError.ContainerImageMountFailure);
         yield return Case("space", known with { Host = known.Host with { Space = [new SpaceFacts("cache", "/c", 3_400_000, 100, "ext4")] } }, RootfsForm.Tree, "free", Blame.Site, PilotError.NoLocalSpace);
         yield return Case("inodes", known with { Host = known.Host with { Space = [new SpaceFacts("cache", "/c", 1_000_000_000, 30, "ext4")] } }, RootfsForm.Tree, "30 inodes free", Blame.Site, PilotError.NoLocalSpace);
         yield return Case("userxattr", known with { Host = known.Host with { Namespaces = new Fact<NamespaceFacts>.Known(NoUserXattr) } }, RootfsForm.Stack, "userxattr", Blame.Site, PilotError.ContainerGeneralFailure);
@@ -175,6 +176,22 @@ internal sealed class LayeredStrategyTests
             Assert.That(verdict.PilotErrorCode, Is.EqualTo(code));
             Assert.That(verdict.NotApplicable, Is.False);
         }
+    }
+
+    [Test]
+    public void A_foreign_layer_is_no_reason_where_the_site_names_its_host_or_the_registry_has_it()
+    {
+        PlanInput named = Naming(Input(SomeImage, Foreign("https://elsewhere.example.org/a", "https://layers.example.org/a")), "layers.example.org");
+        PlanInput without = Input(SomeImage, Resolved(MediaTypes.OciForeignLayerGzip, 5));
+        Assert.That(((PlanInput[])[named, without]).Select(input => Strategy("registry").Judge(input, RootfsForm.Tree)), Is.All.InstanceOf<Verdict.Usable>());
+    }
+
+    private static PlanInput Naming(PlanInput input, string host) => input with { Site = input.Site with { Registries = input.Site.Registries with { ForeignLayers = [host] } } };
+
+    private static ResolvedImage Foreign(params string[] urls)
+    {
+        ResolvedImage image = Resolved(MediaTypes.DockerForeignLayerGzip, 5);
+        return image with { Manifest = image.Manifest with { Layers = [image.Manifest.Layers[0] with { Urls = [.. urls] }] } };
     }
 
     [Test]
