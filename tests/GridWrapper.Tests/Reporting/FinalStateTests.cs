@@ -26,8 +26,7 @@ public sealed class FinalStateTests
     public async Task Away_for_the_whole_run(CancellationToken ct)
     {
         await using PandaBench bench = new();
-        await bench.AcquireAsync(ct);
-        (SpooledWorkloadManager manager, UpdateSpool spool) = New(bench);
+        (SpooledWorkloadManager manager, UpdateSpool spool) = await AcquireAsync(bench, ct);
         bench.Server.Misbehave(new WorkloadFault.Drop(), times: 100_000);
         Assert.That((await DriveAsync(bench, manager, PandaBench.Starting, ct)).Accepted, Is.False);
         Assert.That((await DriveAsync(bench, manager, PandaBench.Running, ct)).Accepted, Is.False);
@@ -48,8 +47,7 @@ public sealed class FinalStateTests
     public async Task Five_hundred_for_ten_minutes(CancellationToken ct)
     {
         await using PandaBench bench = new();
-        await bench.AcquireAsync(ct);
-        (SpooledWorkloadManager manager, UpdateSpool spool) = New(bench);
+        (SpooledWorkloadManager manager, UpdateSpool spool) = await AcquireAsync(bench, ct);
         bench.Server.Misbehave(new WorkloadFault.Answer(500, "Internal Server Error"), times: 100_000);
         Task<UpdateAnswer> final = manager.UpdateJobAsync(Final, ct);
         await bench.Clock.DriveUntilAsync(() => bench.Clock.Elapsed > TimeSpan.FromMinutes(10), TimeSpan.FromSeconds(5), ct);
@@ -63,8 +61,7 @@ public sealed class FinalStateTests
     public async Task Dying_between_two_updates(CancellationToken ct)
     {
         await using PandaBench bench = new();
-        await bench.AcquireAsync(ct);
-        (SpooledWorkloadManager manager, UpdateSpool spool) = New(bench);
+        (SpooledWorkloadManager manager, UpdateSpool spool) = await AcquireAsync(bench, ct);
         Assert.That((await DriveAsync(bench, manager, PandaBench.Starting, ct)).Accepted, Is.True);
         bench.Server.Misbehave(new WorkloadFault.Drop(), times: 7);
         Assert.That((await DriveAsync(bench, manager, PandaBench.Running, ct)).Accepted, Is.False);
@@ -76,8 +73,7 @@ public sealed class FinalStateTests
     public async Task Taken_in_but_the_answer_lost(CancellationToken ct)
     {
         await using PandaBench bench = new();
-        await bench.AcquireAsync(ct);
-        (SpooledWorkloadManager manager, UpdateSpool spool) = New(bench);
+        (SpooledWorkloadManager manager, UpdateSpool spool) = await AcquireAsync(bench, ct);
         bench.Server.Misbehave(new WorkloadFault.DropAfter());
         UpdateAnswer answer = await DriveAsync(bench, manager, Final, ct);
         using (Assert.EnterMultipleScope())
@@ -92,8 +88,7 @@ public sealed class FinalStateTests
     public async Task The_wrapper_dies_while_it_waits(CancellationToken ct)
     {
         await using PandaBench bench = new();
-        await bench.AcquireAsync(ct);
-        (SpooledWorkloadManager manager, UpdateSpool spool) = New(bench);
+        (SpooledWorkloadManager manager, UpdateSpool spool) = await AcquireAsync(bench, ct);
         bench.Server.Misbehave(new WorkloadFault.Answer(502, "away"), times: 100_000);
         using (CancellationTokenSource death = CancellationTokenSource.CreateLinkedTokenSource(ct))
         {
@@ -112,8 +107,7 @@ public sealed class FinalStateTests
     public async Task A_server_that_forgot_the_v1_api_for_a_while_is_not_taken_for_an_old_one(CancellationToken ct)
     {
         await using PandaBench bench = new();
-        await bench.AcquireAsync(ct);
-        (SpooledWorkloadManager manager, UpdateSpool spool) = New(bench);
+        (SpooledWorkloadManager manager, UpdateSpool spool) = await AcquireAsync(bench, ct);
         bench.Server.Misbehave(new WorkloadFault.Answer(404, "no such worker"), times: 3);
         Assert.That((await DriveAsync(bench, manager, Final, ct)).Accepted, Is.True);
         ArrivedOnce(bench, spool);
@@ -132,8 +126,10 @@ public sealed class FinalStateTests
     private static Task<UpdateAnswer> DriveAsync(PandaBench bench, SpooledWorkloadManager manager, JobUpdate update, CancellationToken ct) =>
         bench.Clock.DriveAsync(manager.UpdateJobAsync(update, ct), TimeSpan.FromSeconds(30));
 
-    private (SpooledWorkloadManager Manager, UpdateSpool Spool) New(PandaBench bench)
+    /// <summary>The job is handed out, and its updates go through a spool of the test's own.</summary>
+    private async Task<(SpooledWorkloadManager Manager, UpdateSpool Spool)> AcquireAsync(PandaBench bench, CancellationToken ct)
     {
+        await bench.AcquireAsync(ct);
         UpdateSpool spool = new(UpdateSpool.DirectoryIn(_cache), bench.Client.Server, bench.Clock);
         return (new SpooledWorkloadManager(bench.Client, spool), spool);
     }
