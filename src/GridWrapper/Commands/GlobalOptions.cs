@@ -30,7 +30,7 @@ internal static class GlobalOptions
     internal static readonly OptionSpec StageOut = new("--stage-out", OptionKind.List, "deliver the outputs there; repeatable, the next is for when the first does not take a file", "DIR|URL");
     internal static readonly OptionSpec Result = new("--result", OptionKind.Text, "where the result document goes (default: gridwrap-result.json in the job directory)", "FILE");
     internal static readonly OptionSpec Job = new("--job", OptionKind.Text, "job definition in any of PanDA's shapes; - is stdin", "FILE");
-    internal static readonly OptionSpec PullJob = new("--pull-job", OptionKind.Flag, "ask the workload manager for one job and run it");
+    internal static readonly OptionSpec PullJob = new("--pull-job", OptionKind.Flag, "ask the workload manager for a job and run it; for several with --jobs or --lifetime");
     internal static readonly OptionSpec Jobs = new("--jobs", OptionKind.Text, "with --pull-job: go on asking until that many jobs were run, each in a directory of its own", "N");
     internal static readonly OptionSpec Lifetime = new("--lifetime", OptionKind.Text, "with --pull-job: the slot's time; no job is asked for near its end, and none runs beyond it", "SECONDS");
     internal static readonly OptionSpec SourceLabel = new("--source-label", OptionKind.Text, "with --pull-job: which kind of jobs to ask for (default: user)", "NAME");

@@ -17,6 +17,9 @@ internal sealed record JobReadResult
     /// <summary>How many jobs the document holds; only one of them was read.</summary>
     public int JobCount { get; init; }
 
+    /// <summary>How long it took to get it.</summary>
+    public TimeSpan Waited { get; init; }
+
     public ImmutableArray<string> Faults { get; init; } = [];
 
     /// <summary>Of the first fault.</summary>

@@ -99,6 +99,12 @@ internal sealed record JobRequest
     /// <summary>"debug": "True" in the job.</summary>
     public bool Debug { get; init; }
 
+    /// <summary>Where the job was before, as the workload manager names it.</summary>
+    public string? SourceSite { get; init; }
+
+    /// <summary>Where its outputs go, as the workload manager names it.</summary>
+    public string? DestinationSite { get; init; }
+
     /// <summary>Host-side steps of a multi-step job, run by the pilot before and after the container; null when the job has none.</summary>
     public StepCommand? Preprocess { get; init; }
 

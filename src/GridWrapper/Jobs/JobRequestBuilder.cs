@@ -84,6 +84,8 @@ internal sealed class JobRequestBuilder(JobReadOptions options, FaultList faults
         MaxCpuSeconds = fields.Positive("maxCpuCount"),
         NoLoopingCheck = fields.Text("loopingCheck") is "False" or "false" or "0",
         Debug = fields.Flag("debug"),
+        SourceSite = fields.Text("sourceSite"),
+        DestinationSite = fields.Text("destinationSE") is { } destination && !destination.Contains(',', StringComparison.Ordinal) ? destination : null,
         Preprocess = Step(fields.Map("preprocess")),
         Postprocess = Step(fields.Map("postprocess")),
     };

@@ -45,6 +45,9 @@ internal sealed record FinalReport
     /// <summary>The signal that gridwrap itself received, null if none.</summary>
     public int? SignalReceived { get; init; }
 
+    /// <summary>Events that the payload says to have processed; null where it does not say.</summary>
+    public long? Events { get; init; }
+
     /// <summary>The signal came because the node is taken away.</summary>
     public bool Preempted { get; init; }
 

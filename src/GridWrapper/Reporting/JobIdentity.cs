@@ -26,6 +26,13 @@ internal sealed record JobIdentity
     /// <summary>Must not change during the job: the server kills a job whose batch id does.</summary>
     public string? BatchId { get; init; }
 
+    public string? SourceSite { get; init; }
+
+    public string? DestinationSite { get; init; }
+
+    /// <summary>As the site's profile names it.</summary>
+    public string? Grid { get; init; }
+
     /// <summary>"s+MODEL N-Core[+AVX2]".</summary>
     public string? CpuUnit { get; init; }
 
@@ -45,6 +52,8 @@ internal sealed record JobIdentity
         SchedulerId = Set(variable("PANDA_JSID")),
         PilotId = PilotIdOf(variable),
         BatchId = BatchIdOf(variable),
+        SourceSite = job.SourceSite,
+        DestinationSite = job.DestinationSite,
         CpuUnit = CpuUnitOf(node),
         CpuLevel = CpuLevelOf(node.CpuLevel),
     };

@@ -56,6 +56,13 @@ internal sealed record JobUpdate
     /// <summary>LFNs of inputs whose checksum was wrong, joined by commas.</summary>
     public string? CorruptedFiles { get; init; }
 
+    /// <summary>What the site says of its grid, e.g. OSG.</summary>
+    public string? Grid { get; init; }
+
+    public string? SourceSite { get; init; }
+
+    public string? DestinationSite { get; init; }
+
     /// <summary>kB.</summary>
     public long? MaxRss { get; init; }
 

@@ -81,7 +81,7 @@ internal sealed partial class PandaClient
     private async Task<string> CredentialAsync(PandaMethod method, WireField[] fields, string member, CancellationToken ct)
     {
         ServerOutcome outcome = await _retries.Times(ShortTries).ExecuteAsync(async token => await AskAsync(method, fields, token), ct);
-        string? text = outcome is ServerOutcome.Done { Data: JObject data } ? (string?)data[member] ?? (string?)data["userProxy"] : null;
+        string? text = outcome is ServerOutcome.Done { Data: JObject data } ? (string?)data[member] ?? (string?)data["userProxy"] ?? (string?)data["access_token"] : null;
 
         // The transport hides our own token wherever it appears, here as well: it is still the one to be used.
         return text is "***" && _options.Credentials.Token is { } same ? same.Read()

@@ -19,6 +19,7 @@ internal sealed partial class PandaClient : IWorkloadManager, IDisposable
     private readonly PandaOptions _options;
     private readonly PandaTransport _transport;
     private readonly RetryRules _retries;
+    private readonly TokenRenewal? _renewal;
     private readonly ConcurrentDictionary<string, bool> _unknown = new(StringComparer.Ordinal);
     private volatile Api _api;
 
@@ -27,6 +28,7 @@ internal sealed partial class PandaClient : IWorkloadManager, IDisposable
         _options = options;
         _transport = new PandaTransport(options);
         _retries = new RetryRules(options.Time, options.Random);
+        _renewal = options.Credentials is { Token: TokenSource.InFile token, TokenKeyFile: { } key } ? new TokenRenewal(token, key, options.Time) : null;
     }
 
     private enum Api
@@ -90,7 +92,11 @@ internal sealed partial class PandaClient : IWorkloadManager, IDisposable
         return outcome is ServerOutcome.Done done ? JobState.Read(done.Data, jobIds) : throw Failed("get-job-status", outcome);
     }
 
-    public void Dispose() => _transport.Dispose();
+    public void Dispose()
+    {
+        _transport.Dispose();
+        _renewal?.Dispose();
+    }
 
     private static string? FirstJob(JArray jobs) => jobs.Count > 0 ? jobs[0].ToString(Formatting.None) : null;
 
@@ -107,6 +113,11 @@ internal sealed partial class PandaClient : IWorkloadManager, IDisposable
     /// <summary>One try, without the arguments that this server is known not to know; each newly found one is dropped and the call sent again at once.</summary>
     private async Task<ServerOutcome> AskAsync(PandaMethod method, IReadOnlyList<WireField> fields, CancellationToken ct)
     {
+        if (_renewal is not null && method != PandaMethod.GetAccessToken)
+        {
+            await _renewal.IfNeededAsync(GetAccessTokenAsync, ct);
+        }
+
         while (true)
         {
             WireField[] known = [.. fields.Where(f => !_unknown.ContainsKey(f.Name) && !(f.Legacy is not null && _unknown.ContainsKey(f.Legacy)))];

@@ -13,6 +13,9 @@ internal sealed record PandaCredentials
 
     public TokenSource? Token { get; init; }
 
+    /// <summary>File with the key by which the token may be renewed; null for none.</summary>
+    public string? TokenKeyFile { get; init; }
+
     /// <summary>The virtual organisation and role the token is used for, sent as Origin; the server refuses tokens without it.</summary>
     public string? Origin { get; init; }
 
@@ -45,7 +48,7 @@ internal sealed record PandaCredentials
 
         string? origin = around.Get("OIDC_AUTH_ORIGIN") ?? around.Get("PANDA_AUTH_ORIGIN") ?? around.Get("PANDA_AUTH_VO");
         return origin is not null
-            ? trust with { Token = token, Origin = origin }
+            ? trust with { Token = token, Origin = origin, TokenKeyFile = FindKey(around) }
             : proxy is not null
                 ? trust with { ProxyFile = proxy }
                 : throw CredentialFault.Of("find-credentials", $"the bearer token {token} cannot be used without an Origin: set PANDA_AUTH_ORIGIN to <vo> or <vo>.<role>");
@@ -97,6 +100,9 @@ internal sealed record PandaCredentials
 
         return FindClientToken(around);
     }
+
+    private static string? FindKey(CredentialSurroundings around) =>
+        around.Get("PANDA_AUTH_TOKEN_KEY") is { } name ? TokenPlaces(around, name).FirstOrDefault(around.Exists) : null;
 
     /// <summary>The variables of the PanDA client and of WLCG token discovery.</summary>
     private static TokenSource? FindClientToken(CredentialSurroundings around)

@@ -26,6 +26,7 @@ internal static class ReportMapper
         Usage = usage,
         CpuConsumptionTime = usage is null ? null : CpuSeconds(usage.CpuSeconds),
         CpuConsumptionUnit = usage is null ? null : job.CpuUnit,
+        CpuConversionFactor = usage is null ? null : SecondsAreSeconds,
         MaxRss = usage is { Maximum.Rss: > 0 } ? usage.Maximum.Rss / 1024 : null,
     };
 
@@ -65,6 +66,8 @@ internal static class ReportMapper
             CpuConsumptionTime = report.Run is { } run ? CpuSeconds(run.CpuSeconds) : null,
             MeanCoreCount = report.Run is { WallSeconds: > 0 } measure && (int)Math.Round(measure.CpuSeconds / measure.WallSeconds) is > 0 and { } busy ? busy : null,
             CpuConsumptionUnit = job.CpuUnit,
+            CpuConversionFactor = report.Run is null ? null : SecondsAreSeconds,
+            EventCount = report.Events,
             CpuArchitectureLevel = job.CpuLevel,
             MaxRss = report.Run is { MaxRssBytes: > 0 } measured ? Math.Max(measured.MaxRssBytes, measured.Usage?.Maximum.Rss ?? 0) / 1024 : null,
             Usage = report.Run?.Usage is { SampleCount: > 0 } usage ? usage : null,
@@ -117,6 +120,9 @@ internal static class ReportMapper
         { ExitCode: 251 } => PilotError.UnknownTrfFailure,
         _ => PilotError.PayloadExecutionFailure,
     };
+
+    /// <summary>cpu_consumption_time is in seconds already.</summary>
+    private const double SecondsAreSeconds = 1;
 
     private static int CpuSeconds(double seconds) => (int)Math.Min(Math.Round(seconds), int.MaxValue);
 
@@ -189,6 +195,7 @@ internal static class ReportMapper
         (string Key, string? Value)[] all =
         [
             ("actualCoreCount", job.CoreCount.ToString(CultureInfo.InvariantCulture)),
+            ("nEvents", report.Events?.ToString(CultureInfo.InvariantCulture)),
             ("gwStrategy", report.Strategy),
             ("gwLauncher", report.Launcher),
             ("gwBytes", report.BytesFetched?.ToString(CultureInfo.InvariantCulture)),
@@ -219,6 +226,9 @@ internal static class ReportMapper
         PilotId = job.PilotId,
         BatchId = job.BatchId,
         CoreCount = job.CoreCount,
+        Grid = job.Grid,
+        SourceSite = job.SourceSite,
+        DestinationSite = job.DestinationSite,
     };
 
     private static string Flat(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));

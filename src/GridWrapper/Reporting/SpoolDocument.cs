@@ -42,6 +42,9 @@ internal static class SpoolDocument
         ["startTime"] = Text(update.StartTime),
         ["endTime"] = Text(update.EndTime),
         ["jobSubStatus"] = update.JobSubStatus,
+        ["grid"] = update.Grid,
+        ["sourceSite"] = update.SourceSite,
+        ["destinationSite"] = update.DestinationSite,
     };
 
     private static JObject Result(JobUpdate update) => new()
@@ -83,6 +86,9 @@ internal static class SpoolDocument
         StartTime = Time(o["startTime"]),
         EndTime = Time(o["endTime"]),
         JobSubStatus = (string?)o["jobSubStatus"],
+        Grid = (string?)o["grid"],
+        SourceSite = (string?)o["sourceSite"],
+        DestinationSite = (string?)o["destinationSite"],
         JobOutputReport = (string?)o["jobOutputReport"],
         MetaData = (string?)o["metaData"],
         Stdout = (string?)o["stdout"],

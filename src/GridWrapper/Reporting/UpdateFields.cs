@@ -55,6 +55,9 @@ internal static class UpdateFields
         fields.Text("pilot_id", "pilotID", update.PilotId, 200);
         fields.Text("batch_id", "batchID", update.BatchId, 80);
         fields.Text("job_sub_status", "jobSubStatus", update.JobSubStatus, 80);
+        fields.Text("grid", null, update.Grid, 50);
+        fields.Text("source_site", null, update.SourceSite, 36);
+        fields.Text("destination_site", null, update.DestinationSite, 36);
     }
 
     private static void AddResult(WireFields fields, JobUpdate update)

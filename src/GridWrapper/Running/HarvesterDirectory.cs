@@ -1,6 +1,8 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Jobs;
+using GridWrapper.Outputs;
 using GridWrapper.Staging;
+using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
 
 namespace GridWrapper.Running;
@@ -12,6 +14,7 @@ namespace GridWrapper.Running;
 internal sealed class HarvesterDirectory(string path)
 {
     private static readonly ImmutableArray<string> JobFiles = ["pandaJobData.out", "HPCJobs.json"];
+    private const string RequestFile = "worker_requestjob.json";
     private static readonly RoomLog Log = new(nameof(HarvesterDirectory));
 
     internal string Path => path;
@@ -61,6 +64,39 @@ internal sealed class HarvesterDirectory(string path)
 
     /// <summary>worker_attributes.json: the state of each job, for Harvester to pass on.</summary>
     internal void SetAttributes(long pandaId, JObject attributes) => Set("worker_attributes.json", pandaId, attributes);
+
+    /// <summary>worker_requestjob.json: so many jobs are wanted.</summary>
+    internal void RequestJobs(int count)
+    {
+        if (File.Exists(In(RequestFile)))
+        {
+            return;
+        }
+
+        try
+        {
+            string partial = TarPacker.PartialName(In(RequestFile));
+            File.WriteAllText(partial, new JObject { ["nJobs"] = count }.ToString(Formatting.None));
+            File.Move(partial, In(RequestFile), overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.Error("{Name} cannot be written for Harvester: {Message}", RequestFile, FileTrouble.Describe(e));
+        }
+    }
+
+    /// <summary>Nothing more is wanted, or it has come.</summary>
+    internal void WithdrawRequest()
+    {
+        try
+        {
+            File.Delete(In(RequestFile));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.Warn("{Name} cannot be withdrawn: {Message}", RequestFile, FileTrouble.Describe(e));
+        }
+    }
 
     private void Set(string name, long pandaId, JToken entry)
     {

@@ -85,7 +85,7 @@ internal sealed class JobRun(RunSettings settings, TimeProvider time)
             Log.Warn("the document holds {Count} jobs, job {PandaId} is run", read.JobCount, job.PandaId);
         }
 
-        using Composition parts = Composition.Create(settings);
+        using Composition parts = Composition.Create(settings with { GetJobTime = read.Waited });
         await using ReportLink? link = manager is null ? null : ReportLink.Open(manager, job, settings, time);
         return await new JobRunner(parts, job, link, signals).RunAsync();
     }
@@ -93,7 +93,14 @@ internal sealed class JobRun(RunSettings settings, TimeProvider time)
     private async Task<JobReadResult> PullAsync(IWorkloadManager manager, CancellationToken ct)
     {
         PilotSource source = new(settings, manager, null);
-        return source.Refusal(time) is { } refusal ? throw new GridWrapperException(refusal) : await source.NextAsync(null, ct) ?? throw new GridWrapperException(PilotSource.NoJob(settings));
+        if (source.Refusal(time) is { } refusal)
+        {
+            throw new GridWrapperException(refusal);
+        }
+
+        long asked = time.GetTimestamp();
+        JobReadResult job = await source.NextAsync(null, ct) ?? throw new GridWrapperException(PilotSource.NoJob(settings));
+        return job with { Waited = time.GetElapsedTime(asked) };
     }
 
     /// <summary>A job whose definition is wrong must not wait for its heartbeat to time out: the server is told.</summary>

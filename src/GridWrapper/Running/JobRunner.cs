@@ -223,8 +223,15 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
             await link.StartingAsync(signals.Stop, signals.Cancelled);
         }
 
-        await staging;
-        _stageIn = parts.Time.GetElapsedTime(began).TotalSeconds;
+        try
+        {
+            await staging;
+        }
+        finally
+        {
+            _stageIn = parts.Time.GetElapsedTime(began).TotalSeconds;
+        }
+
         return new JobPayload(Settings, job);
     }
 
@@ -361,7 +368,8 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         JobReport = report,
         Timings = new JobTimings
         {
-            StageIn = TimeSpan.FromSeconds(outcome.Timings.StageIn),
+            GetJob = Settings.GetJobTime,
+            StageIn = TimeSpan.FromSeconds(_stageIn),
             Payload = TimeSpan.FromSeconds(outcome.Timings.Payload),
             StageOut = TimeSpan.FromSeconds(outcome.Timings.Outputs),
             Setup = TimeSpan.FromSeconds(outcome.Timings.Probe + outcome.Timings.Resolve + outcome.Timings.Materialise + outcome.Timings.Launch),
@@ -369,6 +377,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
         StartedAt = outcome.Image?.Result?.StartedAt ?? _began,
         EndedAt = outcome.Image?.Result?.EndedAt ?? parts.Time.GetUtcNow(),
         KilledByServer = link!.KilledByServer,
+        Events = PayloadReport.Read(Settings.WorkDirectory)?.Events,
         Preempted = IsPreempted,
         SignalReceived = signals.Stop.Reason == StopReason.Cancelled ? signals.Stop.Signal : null,
         Strategy = outcome.Image?.Rootfs?.Strategy,

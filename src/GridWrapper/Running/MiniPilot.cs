@@ -47,10 +47,11 @@ internal sealed class MiniPilot(RunSettings settings, PilotLimits limits, TimePr
                     return new PilotOutcome([.. _outcomes], "unfit", _outcomes.Count == 0 ? refusal : null);
                 }
 
+                long asked = time.GetTimestamp();
                 if (await source.NextAsync(Left, signals.Cancelled) is { } job)
                 {
                     empty = 0;
-                    if (await RunAsync(job, source, signals) is { } unfit)
+                    if (await RunAsync(job with { Waited = time.GetElapsedTime(asked) }, source, signals) is { } unfit)
                     {
                         return new PilotOutcome([.. _outcomes], "unfit", unfit);
                     }

@@ -30,7 +30,14 @@ internal sealed class PilotRun(RunSettings settings, PilotLimits limits, TimePro
         HarvesterMailbox mailbox = new(harvester);
         RunSettings own = settings with { Server = "file://" + harvester.Path };
         MiniPilot pilot = new(own, limits, time, (job, of, signals) => new JobRun(of, time).RunAsync(job, mailbox, signals));
-        return await pilot.RunAsync(new PilotSource(own, null, harvester), static _ => Task.CompletedTask);
+        try
+        {
+            return await pilot.RunAsync(new PilotSource(own, null, harvester) { AsksHarvester = ask }, static _ => Task.CompletedTask);
+        }
+        finally
+        {
+            harvester.WithdrawRequest();
+        }
     }
 
     private async Task<PilotOutcome> WithServerAsync(HarvesterDirectory? harvester, bool ask)

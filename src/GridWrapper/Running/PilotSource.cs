@@ -17,11 +17,14 @@ internal sealed class PilotSource(RunSettings settings, IWorkloadManager? manage
 
     internal HarvesterDirectory? Harvester => harvester;
 
+    /// <summary>Harvester is asked for more by worker_requestjob.json when it has handed down nothing.</summary>
+    internal bool AsksHarvester { get; init; }
+
     /// <summary>Nobody is asked: what was handed down is all.</summary>
-    internal bool IsFinite => manager is null;
+    internal bool IsFinite => manager is null && !AsksHarvester;
 
     /// <summary>Why nobody should be asked from here now; null otherwise, and where jobs are only handed down.</summary>
-    internal Failure? Refusal(TimeProvider time) => IsFinite || _handedDown.Count > 0 || harvester?.HasJobs == true ? null : new PilotFitness(settings, time).Refusal();
+    internal Failure? Refusal(TimeProvider time) => manager is null || _handedDown.Count > 0 || harvester?.HasJobs == true ? null : new PilotFitness(settings, time).Refusal();
 
     /// <summary>The queue has nothing: nothing is wrong.</summary>
     internal static Failure NoJob(RunSettings settings) => new()
@@ -50,11 +53,17 @@ internal sealed class PilotSource(RunSettings settings, IWorkloadManager? manage
 
         if (_handedDown.TryDequeue(out JobReadResult? next))
         {
+            harvester?.WithdrawRequest();
             return next;
         }
 
-        if (IsFinite)
+        if (manager is null)
         {
+            if (AsksHarvester)
+            {
+                harvester?.RequestJobs(1);
+            }
+
             return null;
         }
 
@@ -63,7 +72,7 @@ internal sealed class PilotSource(RunSettings settings, IWorkloadManager? manage
             throw GridWrapperException.BadCommandLine("--pull-job needs --queue NAME (or PILOT_SITENAME, or a site profile that names one)");
         }
 
-        string? text = await manager!.AcquireJobAsync(Request(settings, NodeProbe.Probe("/", settings.Environment), left), ct);
+        string? text = await manager.AcquireJobAsync(Request(settings, NodeProbe.Probe("/", settings.Environment), left), ct);
         return text is null ? null : JobSource.Read(Encoding.UTF8.GetBytes(text), settings);
     }
 
@@ -80,6 +89,8 @@ internal sealed class PilotSource(RunSettings settings, IWorkloadManager? manage
             MemoryMegabytes = node.MemoryLimitBytes is { } bytes and < 1L << 50 ? (int)(bytes >> 20) : null,
             DiskSpaceMegabytes = FreeMegabytes(settings.WorkDirectory),
             ComputingElement = Get("PILOT_RESOURCE_NAME") ?? Get("PANDA_RESOURCE"),
+            ResourceType = Get("resourceType") ?? settings.Site.Panda.ResourceType,
+            JobType = Get("jobType") ?? settings.Site.Panda.JobType,
             HarvesterId = worker?.HarvesterId,
             WorkerId = worker?.WorkerId,
             SchedulerId = Get("PANDA_JSID"),

@@ -50,7 +50,7 @@ internal sealed class ReportLink : IAsyncDisposable
     {
         NodeFacts node = NodeProbe.Probe("/", settings.Environment);
         JobIdentity? identity = JobIdentity.Of(job, node, settings.Queue, name => settings.Environment.GetValueOrDefault(name));
-        return new ReportLink(manager, settings.Server!, identity, time);
+        return new ReportLink(manager, settings.Server!, identity is null ? null : identity with { Grid = settings.Site.Panda.Grid }, time);
     }
 
     /// <summary>The client with its spool, for a server.</summary>

@@ -74,6 +74,9 @@ internal sealed record RunSettings
     /// <summary>What is left of the batch slot for the payload.</summary>
     public TimeSpan? SlotTime { get; init; }
 
+    /// <summary>How long it took to get the job.</summary>
+    public TimeSpan GetJobTime { get; init; }
+
     /// <summary>Where inputs that are not in the job directory are fetched from, in this order.</summary>
     public ImmutableArray<StorageAddress> StageIn { get; init; } = [];
 

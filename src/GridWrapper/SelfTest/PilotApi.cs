@@ -50,7 +50,7 @@ internal sealed class PilotApi(WorkloadState state, WorkloadOptions options)
     /// <summary>Checks that the entry point makes before the body is looked at.</summary>
     private WorkloadAnswer? RefuseToken(WorkloadRequest request) => options.Token is null || request.Authorization is null ? null
         : string.IsNullOrEmpty(request.Origin) ? WorkloadAnswer.Plain(403, "ERROR : Token authentication failed. no Origin in HTTP headers")
-        : request.Authorization != "Bearer " + options.Token ? WorkloadAnswer.Plain(403, "ERROR : Token authentication failed. Invalid token")
+        : request.Authorization != "Bearer " + options.Token && request.Authorization != "Bearer " + (options.RenewedToken ?? options.Token) ? WorkloadAnswer.Plain(403, "ERROR : Token authentication failed. Invalid token")
         : null;
 
     private WorkloadAnswer? Judge(WorkloadRequest request, ApiSignature method, JObject arguments) =>
@@ -88,7 +88,7 @@ internal sealed class PilotApi(WorkloadState state, WorkloadOptions options)
         "update_worker_node" => Told(method, arguments, "Inserted new worker node."),
         "update_worker_node_gpu" => Told(method, arguments, "Inserted new worker node GPU."),
         "get_access_token" => (string?)arguments["token_key"] == options.TokenKey && options.Token is { } token
-            ? WorkloadAnswer.Yes(new JObject { ["user_proxy"] = token })
+            ? WorkloadAnswer.Yes(new JObject { ["user_proxy"] = options.RenewedToken ?? token })
             : WorkloadAnswer.No($"failed since token key is invalid for {arguments["client_name"]}"),
         "get_proxy" => WorkloadAnswer.No("'proxy' not found for somebody"),
         "get_token_key" => options.TokenKey is { } key ? WorkloadAnswer.Yes(new JObject { ["tokenKey"] = key }) : WorkloadAnswer.No($"Token key is missing for '{arguments["client_name"]}"),

@@ -24,6 +24,9 @@ internal sealed record WorkloadOptions
     /// <summary>The key for which <see cref="Token"/> is given out.</summary>
     public string? TokenKey { get; init; }
 
+    /// <summary>Given out for the key in place of <see cref="Token"/>, and good like it.</summary>
+    public string? RenewedToken { get; init; }
+
     /// <summary>Whether callers count as having Role=production, which updates need.</summary>
     public bool ProductionRole { get; init; } = true;
 }

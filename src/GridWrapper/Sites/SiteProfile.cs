@@ -176,6 +176,15 @@ internal sealed record PandaPolicy
     /// <summary>Questions in a row without a job, after which the queue counts as drained.</summary>
     public int PullTries { get; init; } = 5;
 
+    /// <summary>Sent with updates as grid, null for nothing.</summary>
+    public string? Grid { get; init; }
+
+    /// <summary>Asked for with jobs, e.g. SCORE or MCORE; null for any.</summary>
+    public string? ResourceType { get; init; }
+
+    /// <summary>Asked for with jobs; null for any.</summary>
+    public string? JobType { get; init; }
+
     /// <summary>A proxy with less left is too short to ask for a job with.</summary>
     public double ProxySeconds { get; init; } = 2400;
 }

@@ -234,6 +234,9 @@ internal static class SiteProfileReader
             HeartbeatSeconds = section.Number("heartbeatSeconds", otherwise.HeartbeatSeconds, new NumberRange(1, 7200)),
             FinalUpdateSeconds = section.Number("finalUpdateSeconds", otherwise.FinalUpdateSeconds, new NumberRange(0, 604_800)),
             PullPauseSeconds = section.Number("pullPauseSeconds", otherwise.PullPauseSeconds, new NumberRange(0, 3600)),
+            Grid = section.OptionalText("grid", ProfileRules.NotEmpty),
+            ResourceType = section.OptionalText("resourceType", ProfileRules.NotEmpty),
+            JobType = section.OptionalText("jobType", ProfileRules.NotEmpty),
             ProxySeconds = section.Number("proxySeconds", otherwise.ProxySeconds, new NumberRange(0, 1e7)),
             PullTries = (int)section.Number("pullTries", otherwise.PullTries, new NumberRange(1, 1000)),
         };

@@ -101,6 +101,19 @@ public sealed class DocumentsOnSchemaTest
         Assert.That(await SchemaCheck.FaultsAsync("docs/schemas/gridwrap-result.schema.json", ResultDocument.Create((JobOutcome)outcome).ToString()), Is.Empty);
 
     [Test]
+    public async Task The_accounts_of_several_jobs()
+    {
+        Newtonsoft.Json.Linq.JArray accounts = new(Outcomes().Select(static o => ResultDocument.Create((JobOutcome)o.Arguments[0]!)));
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(await SchemaCheck.FaultsAsync("docs/schemas/jobs.schema.json", accounts.ToString()), Is.Empty);
+            Assert.That(await SchemaCheck.FaultsAsync("docs/schemas/jobs.schema.json", "[]"), Is.Empty);
+            Assert.That(await SchemaCheck.FaultsAsync("docs/schemas/jobs.schema.json", """[{"schemaVersion": 1}]"""), Is.Not.Empty);
+            Assert.That(await SchemaCheck.FaultsAsync("docs/schemas/jobs.schema.json", accounts[0].ToString()), Is.Not.Empty, "one account is no list");
+        }
+    }
+
+    [Test]
     public async Task A_plan() =>
         Assert.That(await SchemaCheck.FaultsAsync("docs/schemas/plan.schema.json", DryRunDocument.Plan(new Prepared(Input, Plan, new Timings()), [new Finding("platform", Finding.Ok, "fits")]).ToString()), Is.Empty);
 

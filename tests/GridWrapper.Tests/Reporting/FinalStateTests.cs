@@ -40,7 +40,7 @@ public sealed class FinalStateTests
         bench.Server.Behave();
         Assert.That(await bench.Clock.DriveAsync(spool.ResendAsync(bench.Client.Briefly, ct), TimeSpan.FromSeconds(30)), Is.EqualTo(1));
         ArrivedOnce(bench, spool);
-        Assert.That(bench.Server.State.Updates[0].Arguments.Count, Is.EqualTo(46), "with every field that it had, the resource figures too");
+        Assert.That(bench.Server.State.Updates[0].Arguments.Count, Is.EqualTo(49), "with every field that it had, the resource figures too");
     }
 
     [Test]

@@ -109,7 +109,7 @@ public class PandaClientTrapTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(answer.Accepted, Is.True, answer.Detail);
-            Assert.That(update.Arguments.Count, Is.EqualTo(47), "every member of an update is sent");
+            Assert.That(update.Arguments.Count, Is.EqualTo(50), "every member of an update is sent");
             Assert.That(update.Arguments["max_rss"]!.Type, Is.EqualTo(JTokenType.Integer));
         }
     }

@@ -21,6 +21,9 @@ public class UpdateFieldsTests
         Stdout = Long,
         MetaData = Long,
         JobOutputReport = Long,
+        Grid = Long,
+        SourceSite = Long,
+        DestinationSite = Long,
     };
 
     [TestCase("node", 128)]
@@ -32,6 +35,9 @@ public class UpdateFieldsTests
     [TestCase("pilot_error_diag", 500)]
     [TestCase("exe_error_diag", 500)]
     [TestCase("job_sub_status", 80)]
+    [TestCase("grid", 50)]
+    [TestCase("source_site", 36)]
+    [TestCase("destination_site", 36)]
     [TestCase("stdout", 2048)]
     [TestCase("meta_data", 5000)]
     [TestCase("job_output_report", 5000)]

@@ -98,6 +98,21 @@ public class MiniPilotTests
     }
 
     [Test]
+    public async Task Harvester_is_asked_for_more_and_the_request_is_withdrawn(CancellationToken ct)
+    {
+        using RunningScratch scratch = new();
+        string harvester = Directory.CreateDirectory(Path.Combine(scratch.Base, "harvester")).FullName;
+        string request = Path.Combine(harvester, "worker_requestjob.json");
+        HarvesterDirectory directory = new(harvester);
+        PilotSource source = new(scratch.Settings, null, directory) { AsksHarvester = true };
+        Assert.That((await source.NextAsync(null, ct), source.IsFinite), Is.EqualTo(((GridWrapper.Jobs.JobReadResult?)null, false)));
+        Assert.That(await File.ReadAllTextAsync(request, ct), Is.EqualTo("""{"nJobs":1}"""));
+        await File.WriteAllTextAsync(Path.Combine(harvester, "HPCJobs.json"), $$"""{"11": {{Bench.Job(11)}}}""", ct);
+        Assert.That((await source.NextAsync(null, ct))?.PandaId, Is.EqualTo(11));
+        Assert.That(File.Exists(request), Is.False);
+    }
+
+    [Test]
     public async Task Harvester_may_end_the_worker(CancellationToken ct)
     {
         using RunningScratch scratch = new();
@@ -124,7 +139,8 @@ public class MiniPilotTests
         {
             Queue = "Q",
             SourceLabel = "managed",
-            Environment = new Dictionary<string, string> { ["HARVESTER_ID"] = "h", ["HARVESTER_WORKER_ID"] = "7", ["PANDA_JSID"] = "js", ["PILOT_RESOURCE_NAME"] = "R", ["PANDA_HOSTNAME"] = "slot1@n" },
+            Site = scratch.Settings.Site with { Panda = new PandaPolicy { ResourceType = "SCORE", JobType = "prun" } },
+            Environment = new Dictionary<string, string> { ["HARVESTER_ID"] = "h", ["HARVESTER_WORKER_ID"] = "7", ["PANDA_JSID"] = "js", ["PILOT_RESOURCE_NAME"] = "R", ["resourceType"] = "MCORE", ["PANDA_HOSTNAME"] = "slot1@n" },
         };
         AcquireRequest request = PilotSource.Request(settings, Samples.Node with { MemoryLimitBytes = 2L << 30 }, TimeSpan.FromSeconds(100.7));
         Assert.That(request with { DiskSpaceMegabytes = null }, Is.EqualTo(new AcquireRequest
@@ -134,6 +150,8 @@ public class MiniPilotTests
             ProdSourceLabel = "managed",
             MemoryMegabytes = 2048,
             ComputingElement = "R",
+            ResourceType = "MCORE",
+            JobType = "prun",
             HarvesterId = "h",
             WorkerId = 7,
             SchedulerId = "js",
