@@ -1,5 +1,4 @@
 using GridWrapper.Jobs;
-using GridWrapper.Outputs;
 using GridWrapper.Reporting;
 using GridWrapper.SelfTest;
 using GridWrapper.Sites;
