@@ -17,4 +17,6 @@ internal enum JobOption
     Cvmfs,
     NoX509,
     Debug,
+    RunDirectory,
+    Library,
 }

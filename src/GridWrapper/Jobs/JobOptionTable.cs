@@ -6,9 +6,9 @@ internal static class JobOptionTable
     private static readonly JobOptionSpec[] Specs =
     [
         Own("-j", JobOption.Skipped, true),
-        Own("-r", JobOption.Skipped, true),
+        Own("-r", JobOption.RunDirectory, true),
         Own("-a", JobOption.Archive, true),
-        Own("-l", JobOption.Skipped, true),
+        Own("-l", JobOption.Library, true),
         Own("-o", JobOption.OutputMap, true),
         Own("-i", JobOption.Inputs, true),
         Own("-p", JobOption.Exec, true),

@@ -27,6 +27,12 @@ internal sealed record JobParameters
 
     public string? WorkDirectory { get; init; }
 
+    /// <summary>`-r`, which means something to runGen only.</summary>
+    public string? RunDirectory { get; init; }
+
+    /// <summary>`-l`, likewise.</summary>
+    public string? Library { get; init; }
+
     public bool WantsCvmfs { get; init; }
 
     public bool NoX509 { get; init; }
@@ -70,6 +76,8 @@ internal sealed record JobParameters
             WriteInputToTxt = values.StreamFiles(arguments.Value(JobOption.WriteInputToTxt)),
             DataDirectory = values.ContainerDirectory("--datadir", arguments.Value(JobOption.DataDirectory)),
             WorkDirectory = values.ContainerDirectory("--workdir", arguments.Value(JobOption.WorkDirectory)),
+            RunDirectory = arguments.Value(JobOption.RunDirectory),
+            Library = arguments.Value(JobOption.Library),
             WantsCvmfs = arguments.Has(JobOption.Cvmfs),
             NoX509 = arguments.Has(JobOption.NoX509),
             Debug = arguments.Has(JobOption.Debug),

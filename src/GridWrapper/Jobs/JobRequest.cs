@@ -47,6 +47,9 @@ internal sealed record JobRequest
     /// <summary>Initial directory inside (`--workdir`), default <see cref="DataDirectory"/>.</summary>
     public string WorkDirectory { get; init; } = "/ctrdata";
 
+    /// <summary>`-l`: the tarball of a build job, an input that is unpacked before the payload runs; null for none, and for transforms that ignore it.</summary>
+    public string? Library { get; init; }
+
     /// <summary>`--cvmfs` was given.</summary>
     public bool WantsCvmfs { get; init; }
 

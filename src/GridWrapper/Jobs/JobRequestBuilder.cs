@@ -32,6 +32,7 @@ internal sealed class JobRequestBuilder(JobReadOptions options, FaultList faults
 
         ImmutableArray<OutputSpec> outputs = CheckOutputs(parameters.Outputs, fields);
         JobRequest complete = WithFields(request ?? Placeholder, fields);
+        complete = IsWholeRunGen(complete) ? AsRunGen(complete, parameters) : complete;
         return request is null ? null : complete with { Outputs = WithEndpoints(outputs, fields), ExecArgs = Set(container, "execArgs") };
     }
 
@@ -57,6 +58,31 @@ internal sealed class JobRequestBuilder(JobReadOptions options, FaultList faults
             RuntimeDebug = parameters.Debug,
             IgnoredOptions = parameters.IgnoredOptions,
             UnexpandedTemplates = parameters.UnexpandedTemplates,
+        };
+    }
+
+    /// <summary>Its whole work is done here; where it runs as a step of the job's own beside the container it reads its options itself.</summary>
+    private static bool IsWholeRunGen(JobRequest job) =>
+        job is { Preprocess: null, Transformation: { } name } && name[(name.LastIndexOf('/') + 1)..].StartsWith("runGen", StringComparison.Ordinal);
+
+    /// <summary>runGen starts in `-r` below the directory with the sandbox, and unpacks the library `-l` beside it.</summary>
+    private JobRequest AsRunGen(JobRequest job, JobParameters parameters)
+    {
+        string[] run = [.. (parameters.RunDirectory ?? "").Split('/').Where(static p => p is not ("" or "."))];
+        if (run.Contains("..") || parameters.RunDirectory is ['/', ..] || run.Any(static p => p.Any(char.IsControl)))
+        {
+            faults.Add($"-r must name a directory below the job directory, not {Quoted.Text(parameters.RunDirectory)}");
+        }
+
+        if (parameters.Library is { } library && (library.Contains('/', StringComparison.Ordinal) || library is "" or "." or ".." || library.Any(char.IsControl)))
+        {
+            faults.Add($"-l must name a file, without a directory, not {Quoted.Text(library)}");
+        }
+
+        return job with
+        {
+            WorkDirectory = parameters.WorkDirectory ?? string.Join('/', run.Prepend(job.DataDirectory.TrimEnd('/'))),
+            Library = parameters.Library,
         };
     }
 
@@ -88,6 +114,7 @@ internal sealed class JobRequestBuilder(JobReadOptions options, FaultList faults
         DestinationSite = fields.Text("destinationSE") is { } destination && !destination.Contains(',', StringComparison.Ordinal) ? destination : null,
         Preprocess = Step(fields.Map("preprocess")),
         Postprocess = Step(fields.Map("postprocess")),
+        IgnoredOptions = fields.Map("coprocess") is null ? request.IgnoredOptions : request.IgnoredOptions.Add("coprocess"),
     };
 
     private int? Small(JobFields fields, string key)

@@ -179,6 +179,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
             throw JobFailure.MissingInputs(missing, Settings.WorkDirectory);
         }
 
+        await LibraryTarball.UnpackAsync(job.Library, Settings.WorkDirectory, signals.Unwanted);
         if (!payload.IgnoredOptions.IsEmpty)
         {
             Log.Warn("options of the job for its container that are not done: {Options}", string.Join(' ', payload.IgnoredOptions));
