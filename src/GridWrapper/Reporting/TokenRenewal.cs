@@ -1,5 +1,4 @@
 using GridWrapper.Diagnostics;
-using NLog;
 
 namespace GridWrapper.Reporting;
 
@@ -15,7 +14,7 @@ internal sealed class TokenRenewal(TokenSource.InFile token, string keyFile, Tim
     /// <summary>Between a renewal that failed and the next.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMinutes(5);
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(TokenRenewal));
 
     private readonly SemaphoreSlim _one = new(1, 1);
     private DateTimeOffset _notBefore = DateTimeOffset.MinValue;

@@ -16,7 +16,7 @@ internal abstract class TokenSource
     /// <summary>A file, read again for each call because tokens are renewed on disk.</summary>
     internal sealed class InFile(string path) : TokenSource
     {
-        private static readonly NLog.Logger Log = NLog.LogManager.GetCurrentClassLogger();
+        private static readonly RoomLog Log = new(nameof(TokenSource));
 
         /// <summary>A newer one that the directory did not take, and the one that it follows.</summary>
         private volatile Tuple<string, string>? _held;

@@ -1,7 +1,6 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Launching;
 using GridWrapper.Reporting;
-using NLog;
 
 namespace GridWrapper.Running;
 
@@ -14,7 +13,7 @@ internal static class PayloadEvidence
     /// <summary>e_type of a core file.</summary>
     private const byte CoreType = 4;
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(PayloadEvidence));
 
     /// <summary>Null where nothing says more than the exit code.</summary>
     internal static PayloadSign? Of(RunResult run, string directory, string stdout, string stderr)

@@ -2,7 +2,6 @@ using GridWrapper.Diagnostics;
 using GridWrapper.Reporting;
 using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
-using NLog;
 
 namespace GridWrapper.Running;
 
@@ -12,7 +11,7 @@ internal sealed record PayloadReport
     /// <summary>The pilot passes on 1 MB of it at most.</summary>
     private const long LimitBytes = 16 * 1024 * 1024;
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(PayloadReport));
 
     public int? ExitCode { get; init; }
 

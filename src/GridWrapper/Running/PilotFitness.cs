@@ -2,7 +2,6 @@ using GridWrapper.Diagnostics;
 using GridWrapper.Reporting;
 using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
-using NLog;
 
 namespace GridWrapper.Running;
 
@@ -10,7 +9,7 @@ namespace GridWrapper.Running;
 internal sealed class PilotFitness(RunSettings settings, TimeProvider time)
 {
     private const string QueueFile = "queuedata.json";
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(PilotFitness));
 
     /// <summary>Null when a job may be asked for.</summary>
     internal Failure? Refusal() => OfQueue() ?? OfProxy();

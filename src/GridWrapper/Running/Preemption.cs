@@ -1,6 +1,5 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Linux;
-using NLog;
 
 namespace GridWrapper.Running;
 
@@ -13,7 +12,7 @@ internal static class Preemption
     /// <summary>A node that goes within this time ends its jobs because it goes.</summary>
     private static readonly TimeSpan Horizon = TimeSpan.FromMinutes(30);
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(Preemption));
 
     internal static bool IsMeantBy(int? signal, IReadOnlyDictionary<string, string> environment, DateTimeOffset now) => signal == Libc.SIGTERM
         && (environment.GetValueOrDefault("K8S_JOB_ID") is { Length: > 0 }

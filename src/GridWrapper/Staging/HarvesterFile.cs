@@ -1,7 +1,7 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Outputs;
 using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
-using NLog;
 
 namespace GridWrapper.Staging;
 
@@ -14,7 +14,7 @@ internal static class HarvesterFile
     /// <summary>The variable that names the directory.</summary>
     internal const string DirectoryVariable = "HARVESTER_WORKDIR";
 
-    private static readonly Logger Log = LogManager.GetCurrentClassLogger();
+    private static readonly RoomLog Log = new(nameof(HarvesterFile));
 
     /// <summary>Puts an entry in; those of other jobs that Harvester has not taken yet stay.</summary>
     /// <exception cref="IOException">It cannot be written; or another exception of that kind.</exception>

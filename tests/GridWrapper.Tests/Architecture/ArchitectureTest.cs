@@ -46,6 +46,8 @@ public sealed class ArchitectureTest
             "HTTP is spoken in Registries, in Staging, by the PanDA transport and for the sandbox",
             @"\b(HttpClient|HttpMessageInvoker)\b",
             "Registries/", "Staging/", "Reporting/", "Running/SandboxFetcher.cs", "Running/Composition.cs");
+        yield return Rule("NLog is loaded through RoomLog, when somebody hears", @"\bNLog\b", "Diagnostics/");
+        yield return Rule("Polly is loaded by what failed once", @"\bPolly\b", "Registries/RegistryRetries.cs", "Reporting/RetryRules.cs");
         yield return Rule("Mono.Posix stays in Linux", @"\bMono\.Unix\b", "Linux/");
         yield return Rule("no JSON library on the path of exec", @"\bNewtonsoft\b",
             "Commands/", "Jobs/", "Sites/", "Images/", "Probing/", "Registries/", "Layers/", "Running/", "Reporting/", "Staging/", "SelfTest/", "Outputs/");
