@@ -76,6 +76,7 @@ internal sealed class ReportLink : IAsyncDisposable
             return;
         }
 
+        bool began = _first is not null;
         _first = await SendAsync(ReportMapper.Starting(_identity), ct);
         if (_first is not null && _first.Commands.Contains("tobekilled"))
         {
@@ -83,7 +84,8 @@ internal sealed class ReportLink : IAsyncDisposable
             stop.RequestStop(StopReason.Cancelled);
         }
 
-        if (_first?.Commands.FirstOrDefault(static c => c is "badattemptnr" or "alreadydone") is { } word)
+        // Said while inputs travel it ends nothing in the middle: it will be said again.
+        if (!began && _first?.Commands.FirstOrDefault(static c => c is "badattemptnr" or "alreadydone") is { } word)
         {
             _isDone = true;
             throw new GridWrapperException(AlreadyRunning(_identity, word));
