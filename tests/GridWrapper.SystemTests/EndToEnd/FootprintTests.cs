@@ -123,6 +123,7 @@ internal sealed partial class FootprintTests : EndToEndFixture
             Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
             Assert.That(outcome.Stdout, Does.Match(@"\n[1-9][0-9]* passed, 0 failed, [0-9]+ not possible on this node\n$"));
             Assert.That(outcome.Stdout, Does.Contain("server: finished"));
+            Assert.That(outcome.Stdout, Does.Match("\nsif +rootless +ok "), "an image file that gridwrap wrote itself");
         }
     }
 

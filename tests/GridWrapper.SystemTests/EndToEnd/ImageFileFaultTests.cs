@@ -1,4 +1,5 @@
 using GridWrapper.SystemTests.Probing;
+using GridWrapper.Tests.Squashfs;
 using Newtonsoft.Json.Linq;
 
 namespace GridWrapper.SystemTests.EndToEnd;
@@ -13,10 +14,10 @@ internal sealed class ImageFileFaultTests : EndToEndFixture
     private static string Directory => Path.Combine(Testbed.Base, "image-file-faults");
 
     /// <summary>40 MB that the file keeps in a few kilobytes: its size foretells nothing.</summary>
-    private static string Big => Path.Combine(Directory, "big.sqfs");
+    private static string Big => Path.Combine(Directory, "big.sif");
 
     /// <summary>3,000 files, so that unpacking takes a while.</summary>
-    private static string Many => Path.Combine(Directory, "many.sqfs");
+    private static string Many => Path.Combine(Directory, "many.sif");
 
     [OneTimeSetUp]
     public async Task MakeAsync()
@@ -116,12 +117,12 @@ internal sealed class ImageFileFaultTests : EndToEndFixture
         Area area = NewArea();
         string repository = Path.Combine(area.Root, "source");
         System.IO.Directory.CreateDirectory(repository + "/images");
-        File.Copy(Many, repository + "/images/many.sqfs");
+        File.Copy(Many, repository + "/images/many.sif");
         await Tool.RunAsync("/bin/chmod", "-R", "a+rX", repository);
         string root = Path.Combine(area.Root, "cvmfs");
         string profile = area.Write("site.json", """{ "name": "test", "cvmfs": { "firstTouchSeconds": 2, "stepSeconds": 2 } }""");
         area.Variables["GRIDWRAP_CVMFS_ROOT"] = root;
-        string image = root + "/files.example.org/images/many.sqfs";
+        string image = root + "/files.example.org/images/many.sif";
         using var mount = new FakeCvmfsMount(repository, root + "/files.example.org", "--fqrn", "files.example.org", "--attribute", "user.revision=7", "--attribute", "user.host=http://127.0.0.1");
 
         Outcome first = await area.RunAsync(ct, "exec", "--site", profile, image, "--", "/bin/sh", "-c", "ls /usr/many | wc -l");
@@ -155,6 +156,8 @@ internal sealed class ImageFileFaultTests : EndToEndFixture
         System.IO.Directory.CreateDirectory(Directory);
         await Tool.RunAsync("/bin/cp", "-a", Testbed.ReadableTree, tree);
         fill(tree);
-        await Tool.RunAsync("/usr/bin/mksquashfs", tree, image, "-quiet", "-no-progress", "-all-root");
+        string squashfs = Path.ChangeExtension(image, ".sqfs");
+        await Tool.RunAsync("/usr/bin/mksquashfs", tree, squashfs, "-quiet", "-no-progress", "-all-root");
+        await File.WriteAllBytesAsync(image, new SifBuilder().Partition(await File.ReadAllBytesAsync(squashfs)).Build());
     }
 }
