@@ -5,39 +5,63 @@ namespace GridWrapper.Linux;
 /// <summary>An exclusive flock(2) on a file that stays where it is. Freed by the kernel when the holder dies, whatever kills it.</summary>
 internal sealed class FileLock : IDisposable
 {
-    private const double FirstPauseMilliseconds = 5;
-    private const double LongestPauseMilliseconds = 250;
     private readonly SafeFileHandle _file;
 
     private FileLock(SafeFileHandle file) => _file = file;
 
     public void Dispose() => _file.Dispose();
 
-    /// <summary>Waits for the lock by asking again and again: a blocking flock could not be cancelled.</summary>
+    /// <summary>
+    /// Waits for the lock, after the first try asleep in the kernel on a thread of its own: asking again and again would cost the sixteen jobs that wait for one
+    /// a core's time, and each of them the pause after its holder has gone.
+    /// </summary>
     /// <exception cref="TimeoutException">Somebody else held it for all that time.</exception>
     internal static async Task<FileLock> AcquireAsync(string path, TimeSpan patience, TimeProvider clock, CancellationToken ct)
     {
-        long started = clock.GetTimestamp();
+        ct.ThrowIfCancellationRequested();
         SafeFileHandle file = Open(path);
         try
         {
-            for (double pause = FirstPauseMilliseconds; !TryLock(file, path); pause = Math.Min(pause * 2, LongestPauseMilliseconds))
+            if (!TryLock(file, path) && await Sleep(file).WaitAsync(patience, clock, ct) is not 0 and int errno)
             {
-                if (clock.GetElapsedTime(started) > patience)
-                {
-                    throw new TimeoutException($"the lock {path} was held by another process for {patience.TotalSeconds:0} s");
-                }
-
-                await Task.Delay(TimeSpan.FromMilliseconds(pause), clock, ct);
+                throw new LinuxException("flock", path, errno);
             }
 
             return new FileLock(file);
+        }
+        catch (TimeoutException)
+        {
+            file.Dispose();
+            throw new TimeoutException($"the lock {path} was held by another process for {patience.TotalSeconds:0} s");
         }
         catch
         {
             file.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Nobody can end it: whoever stops waiting closes the file, which takes effect, and gives the lock back, when the kernel has given it.</summary>
+    /// <returns>0, or the errno.</returns>
+    private static Task<int> Sleep(SafeFileHandle file)
+    {
+        var end = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var sleeper = new Thread(() =>
+        {
+            int errno;
+            do
+            {
+                errno = Libc.Flock(file, Libc.LOCK_EX) == 0 ? 0 : Errno.Last;
+            }
+            while (errno == Errno.EINTR);
+            end.SetResult(errno);
+        })
+        {
+            IsBackground = true,
+            Name = "lock",
+        };
+        sleeper.Start();
+        return end.Task;
     }
 
     /// <summary>The lock of a file that its holder removes at the end; null while somebody holds it. To be used with <see cref="TryAcquire"/> alone.</summary>
