@@ -81,7 +81,7 @@ internal static class UpdateFields
         fields.Integer("core_count", "coreCount", update.CoreCount);
         fields.Integer("cpu_consumption_time", "cpuConsumptionTime", update.CpuConsumptionTime > CpuSecondsLimit ? null : update.CpuConsumptionTime);
         fields.Text("cpu_consumption_unit", "cpuConsumptionUnit", update.CpuConsumptionUnit);
-        fields.Number("cpu_conversion_factor", "cpuConversionFactor", update.CpuConversionFactor);
+        fields.Fraction("cpu_conversion_factor", "cpuConversionFactor", update.CpuConversionFactor);
         fields.Integer("mean_core_count", "meanCoreCount", update.MeanCoreCount);
         fields.Integer("n_events", "nEvents", update.EventCount);
         fields.Integer("n_input_files", null, update.InputFileCount);

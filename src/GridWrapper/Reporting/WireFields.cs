@@ -18,16 +18,6 @@ internal sealed class WireFields
         }
     }
 
-    /// <summary>A number that may have a fraction; without one it is sent as an integer, which the server takes where it declares both.</summary>
-    internal void Number(string name, string? legacy, double? value)
-    {
-        if (value is { } number && double.IsFinite(number))
-        {
-            bool whole = number == Math.Truncate(number) && Math.Abs(number) < 1e15;
-            _fields.Add(new WireField(name, legacy, whole ? (long)number : number));
-        }
-    }
-
     /// <summary>A number that is declared as a float: an integer would be refused.</summary>
     internal void Fraction(string name, string? legacy, double? value)
     {
