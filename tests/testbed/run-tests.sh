@@ -14,9 +14,10 @@ dotnet build tests/GridWrapper.Tests -v quiet --nologo || status=1
 dotnet build tests/GridWrapper.SystemTests -v quiet --nologo || status=1
 [ "$status" -eq 0 ] || { echo "0 passed, 1 failed"; exit 1; }
 
+# Started in the background of a script, or by nohup, INT or HUP is ignored in everything below: tests send them.
 for project in Tests SystemTests; do
     printf '== %s\n' "$project" >&2
-    dotnet test "tests/GridWrapper.$project" --no-build --nologo --logger "console;verbosity=minimal" --logger "trx;LogFileName=$project.trx" --results-directory "$results" -- NUnit.NumberOfTestWorkers=2 || status=1
+    env --default-signal=HUP,INT,QUIT dotnet test "tests/GridWrapper.$project" --no-build --nologo --logger "console;verbosity=minimal" --logger "trx;LogFileName=$project.trx" --results-directory "$results" -- NUnit.NumberOfTestWorkers=2 || status=1
 done
 
 count() { cat "$results"/*.trx 2>/dev/null | grep -oE "<Counters [^>]*" | grep -oE " $1=\"[0-9]+\"" | grep -oE '[0-9]+' | paste -sd+ - | bc; }
