@@ -24,11 +24,12 @@ public sealed class ArchitectureTest
         ["Squashfs"] = "Diagnostics Linux",
         ["Probing"] = "Diagnostics Linux Images Sites Squashfs",
         ["Planning"] = "Diagnostics Images Jobs Sites Probing Strategies Launching",
-        ["Strategies"] = "Diagnostics Linux Images Sites Probing Planning Registries Layers Squashfs",
-        ["Registries"] = "Diagnostics Linux Images Sites Probing Layers",
+        ["Strategies"] = "Diagnostics Linux Images Sites Probing Planning Registries Layers Serving Squashfs",
+        ["Registries"] = "Diagnostics Linux Images Sites Probing Layers Serving",
         ["Layers"] = "Diagnostics Linux Images Squashfs",
+        ["Serving"] = "Diagnostics Linux Images Layers",
         ["Watching"] = "Diagnostics Linux Probing",
-        ["Launching"] = "Diagnostics Linux Images Sites Probing Planning Strategies Watching",
+        ["Launching"] = "Diagnostics Linux Images Sites Probing Planning Strategies Serving Watching",
         ["Outputs"] = "Diagnostics Linux Jobs",
         ["Staging"] = "Diagnostics Linux Jobs Sites Outputs Reporting",
         ["Reporting"] = "Diagnostics Linux Jobs Probing Launching Outputs Watching",
@@ -50,7 +51,7 @@ public sealed class ArchitectureTest
         yield return Rule("Polly is loaded by what failed once", @"\bPolly\b", "Registries/RegistryRetries.cs", "Reporting/RetryRules.cs");
         yield return Rule("Mono.Posix stays in Linux", @"\bMono\.Unix\b", "Linux/");
         yield return Rule("no JSON library on the path of exec", @"\bNewtonsoft\b",
-            "Commands/", "Jobs/", "Sites/", "Images/", "Probing/", "Registries/", "Layers/", "Running/", "Reporting/", "Staging/", "SelfTest/", "Outputs/");
+            "Commands/", "Jobs/", "Sites/", "Images/", "Probing/", "Registries/", "Layers/", "Serving/", "Running/", "Reporting/", "Staging/", "SelfTest/", "Outputs/");
         yield return Rule("processes end by returning", @"\bEnvironment\.(Exit|FailFast)\b");
         yield return Rule("no blocking on tasks", @"\.GetAwaiter\(\)\.GetResult\(\)|\.Result\b(?=[;,)])(?!\s*[;,)]?\s*=>)", "Linux/", "Commands/", "Running/", "Reporting/", "Launching/", "SelfTest/");
     }
