@@ -8,12 +8,12 @@ internal sealed class ImageInsideProbe(IProbeChildren children)
 {
     internal async Task<Fact<ImageInside>> FindAsync(InsideQuestion question, CvmfsPolicy policy, Platform platform, CancellationToken ct)
     {
-        if (question.Layers.IsEmpty)
+        if (question is { Layers.IsEmpty: true, Tree: null })
         {
             return new Fact<ImageInside>.Unknown("the tree does not exist yet");
         }
 
-        if (LocalPath.AreLocal(question.Layers))
+        if (question.Tree is not null || LocalPath.AreLocal(question.Layers))
         {
             return Here(question, platform);
         }

@@ -12,6 +12,9 @@ internal sealed record InsideQuestion(ImmutableArray<string> Layers, string User
     private const string UserWord = "user=";
     private const string GpuWord = "gpu";
 
+    /// <summary>The whole tree, where it lies in no directory; then there are no layers, and it is looked into by this process.</summary>
+    public TreeLayer? Tree { get; init; }
+
     /// <summary>As words of a command line.</summary>
     internal ImmutableArray<string> ToWords() =>
         [.. Layers.Select(l => LayerWord + l), .. Places.Select(p => PlaceWord + p), .. User.Length > 0 ? (string[])[UserWord + User] : [], .. Gpu ? (string[])[GpuWord] : []];

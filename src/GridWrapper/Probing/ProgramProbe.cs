@@ -14,7 +14,7 @@ internal sealed class ProgramProbe(IProbeChildren children)
 
     internal async Task<Fact<ProgramNeeds>> FindAsync(ProgramQuestion question, CvmfsPolicy policy, CancellationToken ct)
     {
-        if (LocalPath.AreLocal(question.Layers))
+        if (question.Tree is not null || LocalPath.AreLocal(question.Layers))
         {
             ProbeOutput.ToDictionary output = new();
             ProgramCheck.Run(question, output);

@@ -11,6 +11,9 @@ internal sealed record ProgramQuestion(ImmutableArray<string> Layers, ImmutableA
     /// <summary>What layers remove.</summary>
     public ImmutableArray<LayerRemoval> Removals { get; init; } = [];
 
+    /// <summary>The whole tree, where it lies in no directory; then there are no layers, and it is looked into by this process.</summary>
+    public TreeLayer? Tree { get; init; }
+
     /// <summary>As words of a command line: the numbers of layers, mount points and removals, these, and the candidates.</summary>
     internal ImmutableArray<string> ToWords() => [Count(Layers.Length), Count(MountPoints.Length), Count(Removals.Length), .. Layers, .. MountPoints, .. Removals.Select(r => r.ToWord()), .. Candidates];
 

@@ -32,5 +32,8 @@ internal sealed class InsideLook(RunSettings settings, IProbeChildren children)
         rootfs.Visible,
         rootfs.Config?.User is { } user && user.Split(':')[0] is not ("" or "0" or "root") ? user : "",
         rootfs.Config is { } config ? [.. config.Volumes, .. config.WorkingDir.Trim('/').Length > 0 ? (string[])[config.WorkingDir] : []] : [],
-        gpu);
+        gpu)
+    {
+        Tree = rootfs.Tree,
+    };
 }

@@ -37,7 +37,7 @@ internal sealed class Preflight(RunSettings settings, IProbeChildren children)
 
     /// <summary>For a plan: with the image's own command where the tree is on this node already.</summary>
     internal async Task<ImmutableArray<Finding>> OfPlanAsync(Prepared prepared, Rootfs? rootfs, CancellationToken ct) =>
-        rootfs is null or { Look: not null } ? await CheckAsync(prepared.Input, [], [], ct) : [.. await CheckAsync(prepared.Input, rootfs.Visible, Candidates(rootfs), ct), .. PreflightPlaces.OfLayers(rootfs)];
+        rootfs is null or { Look: not null } or { IsServed: true } ? await CheckAsync(prepared.Input, [], [], ct) : [.. await CheckAsync(prepared.Input, rootfs.Visible, Candidates(rootfs), ct), .. PreflightPlaces.OfLayers(rootfs)];
 
     /// <returns>The request with what the assembled root will have to show, and what was found.</returns>
     /// <exception cref="GridWrapperException">The payload cannot start on this node.</exception>
@@ -56,7 +56,7 @@ internal sealed class Preflight(RunSettings settings, IProbeChildren children)
             return (request, await CheckAsync(request.Plan, [], [], ct));
         }
 
-        ProgramQuestion question = new(request.Rootfs.Visible, Candidates(request)) { MountPoints = PreflightPlaces.Of(request), Removals = request.Rootfs.Removals };
+        ProgramQuestion question = new(request.Rootfs.Visible, Candidates(request)) { MountPoints = PreflightPlaces.Of(request), Removals = request.Rootfs.Removals, Tree = request.Rootfs.Tree };
         (ImmutableArray<Finding> findings, ImmutableArray<RootExpectation> expectations) = await ExamineAsync(request.Plan, question, ct);
         RootExpectation[] writing = request.Writable && !expectations.IsEmpty
             ? [RootExpectation.Writable("/"), .. expectations.Where(e => e.IsFile).Take(1).Select(e => RootExpectation.CopyUp(e.Path))]
@@ -68,7 +68,7 @@ internal sealed class Preflight(RunSettings settings, IProbeChildren children)
     {
         Finding platform = OfPlatform(input);
         Finding unasked = new("program", Finding.Unknown, "it is not known which program of the image will run");
-        if (question.Layers.IsEmpty)
+        if (question is { Layers.IsEmpty: true, Tree: null })
         {
             return ([platform, unasked], []);
         }

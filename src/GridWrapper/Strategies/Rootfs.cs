@@ -31,8 +31,17 @@ internal sealed record Rootfs
     /// <summary>A directory with the few files that tell what the image is, where the root itself is not there to be looked at.</summary>
     public string? Look { get; init; }
 
+    /// <summary>This process serves it, in the launch's own namespaces; <see cref="LowerDirectories"/> is where. Null where the directories are there, or in a prediction.</summary>
+    public Serving.ServedRoot? Served { get; init; }
+
+    /// <summary>It is, or in a prediction would be, served by this process.</summary>
+    public bool IsServed { get; init; }
+
+    /// <summary>The whole tree, where it lies in no directory but is known.</summary>
+    public Probing.TreeLayer? Tree => Served is { } served ? new ServedLayer(served) : null;
+
     /// <summary>Where to look for what the image holds.</summary>
-    public ImmutableArray<string> Visible => Look is { } look ? [look] : LowerDirectories;
+    public ImmutableArray<string> Visible => Look is { } look ? [look] : IsServed ? [] : LowerDirectories;
 
     /// <summary>Where each layer came from, for the report.</summary>
     public ImmutableArray<LayerOrigin> Layers { get; init; } = [];

@@ -13,7 +13,8 @@ internal sealed class MergedTree : IDisposable
     private const ushort Link = 0xa000;
     private const ushort CharacterDevice = 0x2000;
 
-    private readonly List<int> _layers = [];
+    private readonly List<TreeLayer> _layers = [];
+    private readonly bool _borrowed;
 
     /// <summary>Why a layer could not be opened, 0 when all could.</summary>
     internal int Error { get; private set; }
@@ -26,18 +27,31 @@ internal sealed class MergedTree : IDisposable
     {
         foreach (string layer in layers)
         {
-            Error = Touch.OpenDirectory(Libc.AT_FDCWD, layer, out int fd);
-            if (Error != 0)
+            Error = DirectoryLayer.Open(layer, out DirectoryLayer? opened);
+            if (opened is null)
             {
                 ErrorPath = layer;
                 break;
             }
 
-            _layers.Add(fd);
+            _layers.Add(opened);
         }
     }
 
-    public void Dispose() => _layers.ForEach(Touch.Close);
+    /// <summary>A tree that is whole. It stays the caller's.</summary>
+    internal MergedTree(TreeLayer whole)
+    {
+        _layers.Add(whole);
+        _borrowed = true;
+    }
+
+    public void Dispose()
+    {
+        if (!_borrowed)
+        {
+            _layers.ForEach(layer => layer.Dispose());
+        }
+    }
 
     internal int Count => _layers.Count;
 
@@ -63,20 +77,10 @@ internal sealed class MergedTree : IDisposable
     }
 
     /// <summary>Names in a directory of one layer; none where it has no such directory, or it cannot be listed.</summary>
-    internal IReadOnlyList<string> Names(int layer, string directory)
-    {
-        if (Touch.Open(_layers[layer], directory.Length == 0 ? "." : directory, Libc.O_RDONLY | Libc.O_DIRECTORY | Libc.O_NOFOLLOW, out int fd) != 0)
-        {
-            return [];
-        }
-
-        int error = Touch.List(fd, out List<string> names);
-        Touch.Close(fd);
-        return error == 0 ? names : [];
-    }
+    internal IReadOnlyList<string> Names(int layer, string directory) => _layers[layer].Names(directory, out IReadOnlyList<string> names) == 0 ? names : [];
 
     /// <summary>What a path is in one layer, links not followed; null where it is not there.</summary>
-    internal Libc.FileStatus? StatusIn(int layer, string path) => Touch.Status(_layers[layer], path, Libc.AT_SYMLINK_NOFOLLOW, out Libc.FileStatus status) == 0 ? status : null;
+    internal Libc.FileStatus? StatusIn(int layer, string path) => _layers[layer].Status(path, out Libc.FileStatus status) == 0 ? status : null;
 
     /// <summary>What a path leads to after all links: 0, or an errno.</summary>
     internal int Find(string path, out Place found)
@@ -108,7 +112,7 @@ internal sealed class MergedTree : IDisposable
                 continue;
             }
 
-            error = ++links > MaxLinks ? Errno.ELOOP : Touch.ReadLink(_layers[found.Layer], found.Path, out string target) is var read and not 0 ? read : Follow(target, done, ahead);
+            error = ++links > MaxLinks ? Errno.ELOOP : _layers[found.Layer].ReadLink(found.Path, out string target) is var read and not 0 ? read : Follow(target, done, ahead);
             if (error != 0)
             {
                 return error;
@@ -125,7 +129,7 @@ internal sealed class MergedTree : IDisposable
     {
         fd = -1;
         int error = Find(path, out Place place);
-        return error != 0 ? error : Touch.Open(_layers[Math.Max(0, place.Layer)], place.Path.Length == 0 ? "." : place.Path, flags, out fd);
+        return error != 0 ? error : _layers[Math.Max(0, place.Layer)].Open(place.Path, flags, out fd);
     }
 
     /// <summary>The names that are seen in the directory that a path leads to; none where it is no directory.</summary>
@@ -150,7 +154,7 @@ internal sealed class MergedTree : IDisposable
     }
 
     /// <summary>The beginning of the regular file that a path leads to.</summary>
-    internal int Read(Place place, int limit, out byte[] content) => Touch.ReadFile(_layers[place.Layer], place.Path, limit, out content);
+    internal int Read(Place place, int limit, out byte[] content) => _layers[place.Layer].Read(place.Path, limit, out content);
 
     private List<int> All()
     {
@@ -181,7 +185,7 @@ internal sealed class MergedTree : IDisposable
         below = [];
         foreach (int layer in visible)
         {
-            int error = Touch.Status(_layers[layer], path, Libc.AT_SYMLINK_NOFOLLOW, out Libc.FileStatus status);
+            int error = _layers[layer].Status(path, out Libc.FileStatus status);
             if (error is Errno.ENOENT or Errno.ENOTDIR)
             {
                 continue;
@@ -209,25 +213,13 @@ internal sealed class MergedTree : IDisposable
             }
 
             below.Add(layer);
-            if (IsOpaque(layer, path))
+            if (_layers[layer].IsOpaque(path))
             {
                 break;
             }
         }
 
         return below.Count > 0 ? 0 : Errno.ENOENT;
-    }
-
-    private bool IsOpaque(int layer, string path)
-    {
-        if (Touch.Open(_layers[layer], path, Libc.O_RDONLY | Libc.O_DIRECTORY | Libc.O_NOFOLLOW, out int fd) != 0)
-        {
-            return false;
-        }
-
-        bool opaque = Touch.Attribute(fd, "user.overlay.opaque", out string value) == 0 && value == "y";
-        Touch.Close(fd);
-        return opaque;
     }
 
     private static int Follow(string target, List<string> done, Stack<string> ahead)
