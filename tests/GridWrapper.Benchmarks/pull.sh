@@ -3,6 +3,8 @@
 # Times bringing an image of the shape of a HEP release (tests/testbed/hep-image.sh) from a loopback registry to this machine, cold, page cache warm, and prints
 # a Markdown table on stdout: wall time, processor time and peak memory of
 #   limit      the machine's limit: curl, sha256sum, igzip (zstd) and tar, a layer per core
+#   inflate    the limit of what is never unpacked: curl, sha256sum, igzip (zstd), a layer per core, nothing kept
+#   packed     gridwrap exec --strategy packed IMAGE -- /busybox true
 #   gridwrap   gridwrap exec IMAGE -- /busybox true, to the payload's first instruction (and for a second image that shares all but two small layers)
 #   16 jobs    the same sixteen times at once on an empty cache, with the number of blob requests the registry saw
 #   skopeo     skopeo copy to an OCI layout, then umoci raw unpack --rootless
@@ -14,7 +16,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 testbed=$here/../testbed
 readonly user=12345
-runs=3 gridwrap=$here/../../artifacts/linux-x64/gridwrap dir=/var/tmp/gridwrap-pull tags="gzip zstd" only="limit gridwrap next jobs skopeo podman sandbox sif"
+runs=3 gridwrap=$here/../../artifacts/linux-x64/gridwrap dir=/var/tmp/gridwrap-pull tags="gzip zstd" only="limit inflate gridwrap packed next jobs skopeo podman sandbox sif"
 
 note() { printf 'pull.sh: %s\n' "$*" >&2; }
 
@@ -67,14 +69,22 @@ in_tree() { "$testbed/in-trixie.sh" --user --bind "$dir" --cd "$dir/store/work" 
 
 # ---- the candidates: each brings $1 (a tag) from nothing ----
 
-run_limit() {
+# each_layer TAG COMMAND: every blob through sha256sum and COMMAND, which has it inflated on stdin.
+each_layer() {
     local base=http://$address/v2/hep/release unpack='igzip -d -c'
     command -v igzip >/dev/null || unpack='gzip -d -c'
     [[ $1 == gzip* ]] || unpack='zstd -d -q -c'
     curl -sf -H 'Accept: application/vnd.oci.image.manifest.v1+json' "$base/manifests/$1" | jq -r '.layers | sort_by(-.size)[] | .digest' \
         | as_user base="$base" work="$dir/store/work" unpack="$unpack" xargs -P "$(nproc)" -I {} bash -c \
-            'set -o pipefail; mkdir -p "$work/{}" && curl -sf "$base/blobs/{}" | tee >(sha256sum >"$work/{}.sum") | $unpack | tar -x --no-same-owner -C "$work/{}"'
+            "set -o pipefail; mkdir -p \"\$work/{}\" && curl -sf \"\$base/blobs/{}\" | tee >(sha256sum >\"\$work/{}.sum\") | \$unpack | $2"
 }
+
+# shellcheck disable=SC2016 # $work is the inner shell's
+run_limit() { each_layer "$1" 'tar -x --no-same-owner -C "$work/{}"'; }
+
+run_inflate() { each_layer "$1" 'cat >/dev/null'; }
+
+run_packed() { as_user "$dir/gridwrap" exec "docker://$address/hep/release:$1" --cache "$dir/store/work/cache" --strategy packed -- /busybox true; }
 
 run_gridwrap() { as_user "$dir/gridwrap" exec "docker://$address/hep/release:$1" --cache "$dir/store/work/cache" -- /busybox true; }
 
