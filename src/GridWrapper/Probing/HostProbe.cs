@@ -34,7 +34,7 @@ internal sealed class HostProbe(HostProbeContext context)
         {
             Node = node,
             SubordinateIds = await GuardAsync("subordinate ids", () => SubordinateIdProbe.ProbeAsync(context.Root, node, (program, words) => ProgramOutput.ReadAsync(program, words, NameServiceDeadline, ct)), ct),
-            FuseDevice = request.Fuse ? Guard("fuse", () => DeviceProbe.Fuse(context.Root)) : new Fact<string>.Unknown(NotAskedReason),
+            FuseDevice = request.Fuse || request.FuseDevice ? Guard("fuse", () => DeviceProbe.Fuse(context.Root)) : new Fact<string>.Unknown(NotAskedReason),
             Squashfuse = request.Fuse ? Guard("squashfuse", () => SquashfuseProbe.Probe(context.Root, context.Environment)) : new Fact<SquashfuseFacts>.Unknown(NotAskedReason),
             Gpus = request.Gpus ? Guard("gpus", () => DeviceProbe.Gpus(context.Root)) : new Fact<ImmutableArray<GpuFacts>>.Unknown(NotAskedReason),
             Zstd = request.Zstd ? Guard("zstd", () => ZstdProbe.Probe(context.Root, context.Environment)) : new Fact<string>.Unknown(NotAskedReason),

@@ -37,6 +37,12 @@ internal sealed record ImageFacts
     /// <summary>What earlier pulls into this cache came to, transfer and unpacking together; null where there were none.</summary>
     public double? PullBytesPerSecond { get; init; }
 
+    /// <summary>The same of layers that were kept packed.</summary>
+    public double? PackedBytesPerSecond { get; init; }
+
+    /// <summary>DiffIDs of layers that lie packed in the node's cache; null for none.</summary>
+    public ImmutableHashSet<Digest>? PackedLayers { get; init; }
+
     /// <summary>Those of the cached layers that only a shared cache root holds; null for none.</summary>
     public IReadOnlyDictionary<Digest, SharedLayer>? SharedLayers { get; init; }
 

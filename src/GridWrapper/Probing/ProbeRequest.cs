@@ -21,7 +21,11 @@ internal sealed record ProbeRequest
 
     public bool Cgroups { get; init; }
 
+    /// <summary>/dev/fuse and the programs that serve image files.</summary>
     public bool Fuse { get; init; }
+
+    /// <summary>/dev/fuse alone.</summary>
+    public bool FuseDevice { get; init; }
 
     public bool Gpus { get; init; }
 

@@ -158,7 +158,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         return reference switch
         {
             ImageReference.AtPath path => request with { CvmfsRepositories = RepositoryOf(path.Path), Fuse = true, Space = Space },
-            ImageReference.InRegistry => request with { Space = Space, Zstd = true, CvmfsRepositories = Settings.Site.Strategies.Any(s => s.StartsWith("cvmfs-", StringComparison.Ordinal)) ? Repositories : [.. Settings.Site.Cvmfs.Repositories] },
+            ImageReference.InRegistry => request with { Space = Space, Zstd = true, FuseDevice = true, CvmfsRepositories = Settings.Site.Strategies.Any(s => s.StartsWith("cvmfs-", StringComparison.Ordinal)) ? Repositories : [.. Settings.Site.Cvmfs.Repositories] },
             _ => request with { Space = Space, Zstd = true, CvmfsRepositories = Settings.Site.Cvmfs.Repositories.IsEmpty ? null : Settings.Site.Cvmfs.Repositories },
         };
     }

@@ -1,4 +1,3 @@
-using GridWrapper.Diagnostics;
 using GridWrapper.Layers;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
@@ -10,6 +9,8 @@ internal sealed class SifMountedStrategy(IProbeChildren children) : IRootfsStrat
 {
     /// <summary>Starting the program and waiting for its first answer: a guess that orders the ways.</summary>
     private static readonly Cost Mounting = new(0, 0, 0, 0.05);
+
+    private const string Undone = "the image cannot be mounted";
 
     private readonly SifLook _look = new(children);
 
@@ -30,17 +31,10 @@ internal sealed class SifMountedStrategy(IProbeChildren children) : IRootfsStrat
 
         if (!input.Host.Squashfuse.IsKnown(out SquashfuseFacts program))
         {
-            return Missing($"the image cannot be mounted: {input.Host.Squashfuse.Why}; the package squashfuse would do it");
+            return FuseJudge.Refused($"{Undone}: {input.Host.Squashfuse.Why}; the package squashfuse would do it");
         }
 
-        if (!input.Host.FuseDevice.IsKnown(out _))
-        {
-            return Missing($"the image cannot be mounted: {input.Host.FuseDevice.Why}; /dev/fuse must be open to users (mode 0666)");
-        }
-
-        return input.Host.Namespaces.IsKnown(out NamespaceFacts namespaces) && !namespaces.Fuse.Works
-            ? Missing($"the image cannot be mounted: FUSE in a user namespace does not work here ({namespaces.Fuse.Detail}); it needs Linux 4.18") with { Errno = namespaces.Fuse.Errno }
-            : Verdict.Yes(Mounting, $"mounted in place by {program.Path}");
+        return FuseJudge.Refuse(input.Host, Undone) ?? (Verdict)Verdict.Yes(Mounting, $"mounted in place by {program.Path}");
     }
 
     public Rootfs Predict(PlanInput input, RootfsForm form) => Described(input);
@@ -74,6 +68,4 @@ internal sealed class SifMountedStrategy(IProbeChildren children) : IRootfsStrat
             Look = look,
         };
     }
-
-    private static Verdict.Refused Missing(string reason) => SifJudge.Refused(Blame.Site, PilotError.ContainerImageMountFailure, reason) with { Retryable = true };
 }
