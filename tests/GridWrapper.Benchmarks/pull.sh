@@ -14,58 +14,10 @@
 # Candidates run one after the other in rounds; the median of N is shown. What is not installed is left out by name.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-testbed=$here/../testbed
-readonly user=12345
 runs=3 gridwrap=$here/../../artifacts/linux-x64/gridwrap dir=/var/tmp/gridwrap-pull tags="gzip zstd" only="limit inflate gridwrap packed next jobs skopeo podman sandbox sif"
 
-note() { printf 'pull.sh: %s\n' "$*" >&2; }
-
-fail() {
-    note "$@"
-    exit 1
-}
-
-# ---- the bed: image, registry, store ----
-
-prepare() {
-    local tag
-    ((EUID == 0)) || fail "must run as root (this is uid $EUID), to mount the store"
-    for tag in curl jq skopeo umoci zstd docker-registry; do command -v "$tag" >/dev/null || fail "$tag is missing; run: tests/testbed/packages.sh test"; done
-    [[ -x $gridwrap ]] || fail "$gridwrap is not there; run: ./build.sh publish"
-    mkdir -p "$dir"
-    "$testbed/hep-image.sh" "$dir/image" >/dev/null
-    address=$("$testbed/registry.sh" start "$dir/registry" 0)
-    "$testbed/hep-image.sh" "$dir/image" --push "$address/hep/release" >/dev/null
-    truncate -s 12G "$dir/store.img"
-    mkfs.ext4 -q -F -N 3000000 "$dir/store.img"
-    mkdir -p "$dir/store"
-    mount -o loop "$dir/store.img" "$dir/store"
-    trap clean EXIT
-    install -m 0755 "$gridwrap" "$dir/gridwrap"
-    chmod 0755 "$dir" "$dir/store"
-}
-
-clean() {
-    stop_podman
-    umount "$dir/store" || umount -l "$dir/store"
-    rm -f "$dir/store.img"
-    "$testbed/registry.sh" stop "$dir/registry"
-}
-
-# fresh: an empty directory of the ordinary user on the store; what was there is removed before a clock starts.
-fresh() {
-    stop_podman
-    find "$dir/store" -mindepth 1 -maxdepth 1 ! -name lost+found -exec chmod -R u+rwX {} + -exec rm -rf --one-file-system {} +
-    install -d -o "$user" -g "$user" "$dir/store/work"
-    sync -f "$dir/store"
-}
-
-# podman leaves a process that holds its namespaces.
-stop_podman() { [[ ! -d $dir/store/work/root ]] || in_tree podman --root "$dir/store/work/root" --runroot "$dir/store/work/run" system migrate >/dev/null 2>&1 || true; }
-
-as_user() { setpriv --reuid "$user" --regid "$user" --clear-groups -- env -i PATH=/usr/bin:/bin HOME="$dir/store/work" GRIDWRAP_CVMFS_ROOT=/nonexistent "$@"; }
-
-in_tree() { "$testbed/in-trixie.sh" --user --bind "$dir" --cd "$dir/store/work" env TMPDIR="$dir/store/work" HOME="$dir/store/work" "$@"; }
+# shellcheck source=bed.sh
+. "$here/bed.sh"
 
 # ---- the candidates: each brings $1 (a tag) from nothing ----
 

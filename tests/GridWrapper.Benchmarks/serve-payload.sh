@@ -1,0 +1,40 @@
+#!/bin/bash
+# serve-payload.sh, inside the image: times what jobs do with their software, each twice and then sixteen times at once, twice. A line for each: "WORK PASS MICROSECONDS".
+cd /tmp || exit 1
+stat_all() { /busybox find / -xdev -size +0; }
+
+imports() { python3.11 -c 'import asyncio, ctypes, curses, decimal, email.mime.text, http.server, json, logging.config, multiprocessing, pydoc, sqlite3, tarfile, tomllib, unittest.mock, urllib.request, wsgiref.simple_server, xml.dom.minidom, xmlrpc.server, zipfile' || exit 1; }
+
+compiles() { printf '#include <stdio.h>\n#include <stdlib.h>\nint main(void) { return puts("x") < 0; }\n' | x86_64-linux-gnu-gcc-12 -x c -o "a.$BASHPID" - || exit 1; }
+
+reads_all() { /busybox find /usr -xdev -type f -print0 | xargs -0 sha256sum; }
+
+reads_some() { /busybox find /usr/share/doc /usr/share/man /usr/include -xdev -type f -print0 | xargs -0 /busybox cat; }
+
+sixteen() {
+    local pids=()
+    for _ in $(seq 16); do
+        "$1" &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
+}
+
+clock() {
+    local name=$1 pass began
+    shift
+    for pass in 1 2; do
+        began=${EPOCHREALTIME/./}
+        "$@" >/dev/null 2>errors || { printf '%s failed: %s\n' "$name" "$(head -c 300 errors)" >&2; exit 1; }
+        printf '%s %s %s\n' "$name" "$pass" "$((${EPOCHREALTIME/./} - began))"
+    done
+}
+
+clock find stat_all
+clock python imports
+clock compile compiles
+clock sha256 reads_all
+clock find-16 sixteen stat_all
+clock python-16 sixteen imports
+clock compile-16 sixteen compiles
+clock read-16 sixteen reads_some
