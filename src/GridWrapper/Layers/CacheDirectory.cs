@@ -43,6 +43,9 @@ internal sealed record CacheDirectory(string Path)
     /// <summary>The lowest directory of an overlay of this image: directories only, see <see cref="LayerStack"/>.</summary>
     internal string StackBase(Digest config) => $"{Store}/stacks/{config.Hex}/base";
 
+    /// <summary>What payloads in an image read, a path in each line.</summary>
+    internal string Trace(Digest config) => $"{Store}/traces/{config.Hex}";
+
     /// <summary>What makes a layer of CVMFS mean the right thing in an overlay.</summary>
     internal string Shims(string name) => $"{Store}/cvmfs/{name}";
 

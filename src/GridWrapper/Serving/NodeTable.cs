@@ -208,7 +208,7 @@ internal sealed class NodeTable
     private int FindEntry(int directory, ReadOnlySpan<byte> name, out int bucket)
     {
         int mask = _buckets.Length - 1;
-        for (bucket = (int)Hash(directory, name) & mask; _buckets[bucket] != 0; bucket = (bucket + 1) & mask)
+        for (bucket = Hash(directory, name) & mask; _buckets[bucket] != 0; bucket = (bucket + 1) & mask)
         {
             ref readonly TreeEntry entry = ref _entries[_buckets[bucket] - 1];
             if (entry.Directory == directory && entry.NameLength == name.Length && name.SequenceEqual(_text.AsSpan(entry.NameStart, entry.NameLength)))
@@ -220,15 +220,18 @@ internal sealed class NodeTable
         return None;
     }
 
-    private static uint Hash(int directory, ReadOnlySpan<byte> name)
+    private static int Hash(int directory, ReadOnlySpan<byte> name)
     {
-        ulong hash = 0xCBF29CE484222325 ^ (uint)directory;
-        foreach (byte b in name)
+        unchecked
         {
-            hash = (hash ^ b) * 0x100000001B3;
-        }
+            ulong hash = 0xCBF29CE484222325 ^ (uint)directory;
+            foreach (byte b in name)
+            {
+                hash = (hash ^ b) * 0x100000001B3;
+            }
 
-        return (uint)((hash * 0x9E3779B97F4A7C15) >> 32);
+            return (int)((hash * 0x9E3779B97F4A7C15) >> 33);
+        }
     }
 
     private void Rehash(int buckets)
@@ -236,7 +239,7 @@ internal sealed class NodeTable
         _buckets = new int[buckets];
         for (int i = 0; i < _entryCount; i++)
         {
-            int bucket = (int)Hash(_entries[i].Directory, Name(i)) & (buckets - 1);
+            int bucket = Hash(_entries[i].Directory, Name(i)) & (buckets - 1);
             while (_buckets[bucket] != 0)
             {
                 bucket = (bucket + 1) & (buckets - 1);
