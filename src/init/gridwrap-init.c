@@ -9,6 +9,7 @@
  */
 #define _GNU_SOURCE
 #include "init.h"
+#include "serve.h"
 #include "server.h"
 
 #include <errno.h>
@@ -137,6 +138,7 @@ static void start_mapper(void)
         give_up(STEP_FORK, errno);
     if (mapper.pid == 0) {
         close(fds[1]);
+        serve_leave();
         if (read(fds[0], &byte, 1) != 1)
             _exit(3);
         _exit(run_mapper(plan.uid_mapper, self, plan.uid_map) ? 1 : run_mapper(plan.gid_mapper, self, plan.gid_map) ? 2 : 0);
@@ -247,6 +249,7 @@ int main(void)
     fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC);
     fill_standard_descriptors();
     load_plan();
+    serve_keep();
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
@@ -272,6 +275,7 @@ int main(void)
         close(life[1]);
         inner(life[0], proc_error, &all);
     }
+    serve_leave();
     /* Nobody inside has business with this process; the maps were the last that needed its files. */
     prctl(PR_SET_DUMPABLE, 0);
     /* The pipe stays open here as well: its end tells the caller that this process has ended. */

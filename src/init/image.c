@@ -49,7 +49,7 @@ static int is_mounted(const char *path)
 }
 
 /* What was opened before lies below what is mounted now. */
-static int open_again(const char *point)
+int open_again(const char *point)
 {
     for (uint32_t i = 0; i < plan.op_count; i++) {
         struct op *op = &plan.ops[i];

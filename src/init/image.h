@@ -11,4 +11,7 @@ _Noreturn void image_serve(int from, const struct op *op);
 int image_mount(const struct op *op);
 int image_test(void);
 
+/* Sources that were opened before something was mounted there: 0 or errno. */
+int open_again(const char *point);
+
 #endif

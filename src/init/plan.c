@@ -116,6 +116,7 @@ static int check_operation(const struct op *op)
     case OP_TMPFS:
     case OP_PROC:
     case OP_MASK:
+    case OP_SERVE:
         target = 1;
         break;
     case OP_LAYER:

@@ -56,7 +56,8 @@ enum op_kind {
     OP_EXPECT,       /* the new root shows at target what data says: "gone", "directory", "size=N" (a file), "write", "copy-up" */
     OP_IMAGE,        /* before OP_BASE: host file source, a squashfs, on host directory target in this namespace; data = the program that serves it, a blank, its options */
     OP_FUSE_TEST,    /* probe: a FUSE file system is mounted and unmounted */
-    OP_LAST = OP_FUSE_TEST,
+    OP_SERVE,        /* before OP_BASE: what the caller serves on host directory target in this namespace; /dev/fuse goes to it over descriptor 8 (serve.c) */
+    OP_LAST = OP_SERVE,
 };
 
 enum op_flags {

@@ -3,6 +3,7 @@
 #include "fuse.h"
 #include "image.h"
 #include "init.h"
+#include "serve.h"
 
 #include <errno.h>
 #include <sys/prctl.h>
@@ -58,6 +59,7 @@ static void start(struct server *server, const struct op *op)
         die_with_parent(SIGKILL);
         close(pair[1]);
         close(REPORT_FD);
+        serve_leave();
         close_standard_streams();
         if (getppid() == outer)
             server->serve(pair[0], op);

@@ -13,6 +13,7 @@
 #include "image.h"
 #include "mounts.h"
 #include "paths.h"
+#include "serve.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -286,7 +287,7 @@ static int do_overlay_test(const struct op *op)
 /* Before OP_BASE "/root" and "/files" are the host's, and after OP_ENTER the image's: nothing may be done then. */
 static int is_due(uint32_t kind)
 {
-    return kind == OP_SLAVE || kind == OP_BASE || kind == OP_IMAGE ? !based : based && !entered;
+    return kind == OP_SLAVE || kind == OP_BASE || kind == OP_IMAGE || kind == OP_SERVE ? !based : based && !entered;
 }
 
 int setup_execute(const struct op *op)
@@ -315,6 +316,8 @@ int setup_execute(const struct op *op)
         return image_mount(op);
     case OP_FUSE_TEST:
         return image_test();
+    case OP_SERVE:
+        return serve_mount(op);
     case OP_MASK:
         return do_mask(op);
     case OP_BIND:

@@ -61,6 +61,9 @@ internal static class LaunchOperations
     /// <summary>A squashfs in a host file, on a host directory that only this launch sees changed; the options are the program that serves it, a blank, and its own.</summary>
     internal const string Image = "image";
 
+    /// <summary>What gridwrap itself serves, on a host directory that only this launch sees changed.</summary>
+    internal const string Serve = "serve";
+
     /// <summary>Probe only: a FUSE file system mounted and unmounted.</summary>
     internal const string FuseTest = "fuse-test";
 
@@ -100,6 +103,7 @@ internal static class LaunchOperations
         Expect => (19, OperationContent.Nothing),
         Image => (20, OperationContent.Path),
         FuseTest => (21, OperationContent.Nothing),
+        Serve => (22, OperationContent.Nothing),
         _ => throw new ArgumentOutOfRangeException(nameof(op), op, "no such launch operation"),
     };
 

@@ -56,6 +56,9 @@ internal sealed record LaunchSpec
     /// <summary>apptainer: what gridwrap-init does when the runtime has started it in the container; no variables = those that the runtime set. Null where the runtime starts the payload.</summary>
     public LaunchSpec? Inside { get; init; }
 
+    /// <summary>What the operation "serve" shows; null where there is none, and in a prediction.</summary>
+    public Serving.ServedRoot? Served { get; init; }
+
     /// <summary>In order; empty for the apptainer launcher.</summary>
     public ImmutableArray<LaunchOperation> Operations { get; init; } = [];
 }

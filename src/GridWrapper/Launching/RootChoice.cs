@@ -19,18 +19,23 @@ internal enum RootKind
     None,
 }
 
-/// <summary>The ladder: the kernel's overlay, then fuse-overlayfs, then one directory with binds. Where it stands follows from the facts. Pure.</summary>
+/// <summary>The ladder: the kernel's overlay, then fuse-overlayfs, then one directory with binds. A served tree has its mount points made for it, and needs an overlay only to be written to. Where it stands follows from the facts. Pure.</summary>
 internal static class RootChoice
 {
     internal static RootKind Of(Rootfs rootfs, bool writable, Fact<NamespaceFacts> host)
     {
+        if (rootfs.IsServed && !writable)
+        {
+            return RootKind.Binds;
+        }
+
         if (!host.IsKnown(out NamespaceFacts facts) || (facts.Overlay.Works && (facts.OverlayUserXattr.Works || !rootfs.UserXattr)))
         {
             return RootKind.Overlay;
         }
 
         bool single = rootfs.LowerDirectories.Length == 1;
-        return facts.FuseOverlay.Works && (!single || writable) ? RootKind.FuseOverlay : single ? RootKind.Binds : RootKind.None;
+        return rootfs.IsServed && !facts.FuseOverlay.Works ? RootKind.None : facts.FuseOverlay.Works && (!single || writable) ? RootKind.FuseOverlay : single ? RootKind.Binds : RootKind.None;
     }
 
     /// <summary>As results name it.</summary>

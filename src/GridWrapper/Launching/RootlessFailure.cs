@@ -40,6 +40,11 @@ internal static class RootlessFailure
             return Site(step, errno, PilotError.ContainerImageMountFailure, $"{operation.Options.Split(' ')[0]} could not mount {operation.Source} ({errno}); it ended, or did not answer. Try it by hand: it says why");
         }
 
+        if (operation is { Op: LaunchOperations.Serve })
+        {
+            return Site(step, errno, PilotError.ContainerImageMountFailure, $"the root filesystem could not be served to the payload: mounting it on {operation.Target} failed with {errno}. {ServeAdvice(report.Errno)}");
+        }
+
         if (report.Errno is Errno.ENOTCONN or Errno.ECONNABORTED or Errno.EIO)
         {
             return Site(step, errno, PilotError.CvmfsNotAlive, $"{step}{subject} failed with {errno}: the file system below it is dead") with { Blame = Blame.Cvmfs };
@@ -68,6 +73,14 @@ internal static class RootlessFailure
             _ => Site(step, errno, PilotError.ContainerGeneralFailure, $"{step}{subject} failed with {errno}"),
         };
     }
+
+    private static string ServeAdvice(int errno) => errno switch
+    {
+        Errno.ENOENT or Errno.EACCES or Errno.ENXIO => "/dev/fuse must be there and open to users (mode 0666)",
+        Errno.EPERM or Errno.ENODEV or Errno.EINVAL => "FUSE in a user namespace needs Linux 4.18 with the module fuse, and a filter around the pilot must allow mount(2)",
+        Errno.ETIMEDOUT or Errno.ENOTCONN => "gridwrap did not answer the kernel; gridwrap.log says more",
+        _ => "Another way of getting the image may work here",
+    };
 
     private static string Shown(LaunchOperation operation, string errno) => (operation.Options, errno) switch
     {

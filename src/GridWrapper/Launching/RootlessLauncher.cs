@@ -54,6 +54,7 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
             Operations = RootlessOperations.Create(request, directory, home, freshProc),
             StopSignal = PersonalityRules.StopSignal(request),
             Terminal = request.Terminal,
+            Served = request.Rootfs.Served,
         };
     }
 
@@ -103,9 +104,12 @@ internal sealed class RootlessLauncher(string helperDirectory) : ILauncher
         byte[] plan = PlanEncoder.Encode(launch, PlanEncoder.ModeOf(launch), new PlanCaller(Environment.ProcessId, Linger, OpenFileLimit.OfCaller()));
         try
         {
-            using InitProcess init = InitProcess.Start(plan, StandardStreams.Of(control, terminal), helperDirectory);
+            using ServedLaunch? served = launch.Served is null ? null : new ServedLaunch(launch.Served, launch.Operations);
+            using InitProcess init = InitProcess.Start(plan, StandardStreams.Of(control, terminal) with { Serving = served?.Childs }, helperDirectory);
+            served?.Begin();
             terminal?.Start();
-            return new RootlessRun(launch, control, init, terminal).Run(ct);
+            RunResult result = new RootlessRun(launch, control, init, terminal).Run(ct);
+            return served is null ? result : result with { Serving = served.End() };
         }
         catch (LinuxException e)
         {

@@ -42,6 +42,11 @@ internal static class RootlessOperations
     /// <summary>Everybody may read, as the image is the payload's alone; what the kernel then asks of modes and owners is asked of the overlay above.</summary>
     private static IEnumerable<LaunchOperation> ImageOf(LaunchRequest request)
     {
+        if (request.Rootfs.IsServed)
+        {
+            yield return new LaunchOperation(Serve, null, request.Rootfs.LowerDirectories[0]);
+        }
+
         if (request.Rootfs.Mount is { } mount)
         {
             Probing.NodeFacts node = request.Plan.Host.Node;

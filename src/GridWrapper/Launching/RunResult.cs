@@ -40,4 +40,7 @@ internal sealed record RunResult
     public int? StuckProcess { get; init; }
 
     public StopReason StopReason { get; init; }
+
+    /// <summary>What serving the root took; null where this process did not.</summary>
+    public Serving.ServingFigures? Serving { get; init; }
 }

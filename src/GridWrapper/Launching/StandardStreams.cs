@@ -10,8 +10,14 @@ internal sealed record StandardStreams(SafeFileHandle? Input, SafeFileHandle? Ou
     /// <summary>The first of the descriptors that a second helper gets, in order: its plan, its reports, its standard error.</summary>
     private const int FirstOfGuest = 5;
 
+    /// <summary>SERVE_FD in src/init/serve.c.</summary>
+    private const int ServingNumber = 8;
+
     /// <summary>For a second helper in another runtime's container; empty where there is none.</summary>
     internal ImmutableArray<int> ForGuest { get; init; } = [];
+
+    /// <summary>For the helper alone: the socket over which the device of a served root comes back; null where there is none.</summary>
+    internal SafeFileHandle? Serving { get; init; }
 
     /// <summary>This process's own.</summary>
     internal static readonly StandardStreams Inherited = new(null, null, null);
@@ -27,6 +33,7 @@ internal sealed record StandardStreams(SafeFileHandle? Input, SafeFileHandle? Ou
         Add(descriptors, 0, Input);
         Add(descriptors, 1, Output);
         Add(descriptors, ErrorNumber, Error);
+        Add(descriptors, ServingNumber, Serving);
         for (int i = 0; i < ForGuest.Length; i++)
         {
             descriptors.Add((FirstOfGuest + i, ForGuest[i]));

@@ -16,10 +16,6 @@ internal sealed class FuseAnswers(ServedTree tree, ISlowReads? slow)
     /// <summary>No reply now: none is due, or it comes later from elsewhere.</summary>
     internal const int Silence = 0;
 
-    /// <summary>Nothing changes as long as it is mounted.</summary>
-    private const ulong Validity = 365 * 24 * 3600;
-
-    private const int BlockShift = 9;
     private const uint BlockSize = 4096;
     private const int Nothing = int.MinValue;
     private const int OpcodeKinds = 64;
@@ -27,6 +23,8 @@ internal sealed class FuseAnswers(ServedTree tree, ISlowReads? slow)
     private static readonly RoomLog Log = new(nameof(FuseAnswers));
 
     private readonly NodeTable _table = tree.Table;
+    private readonly FuseEntries _entries = new(tree);
+    private readonly FuseXattrs _xattrs = new(tree);
 
     /// <summary>Requests by opcode; 0 counts those above the table.</summary>
     internal long[] Counts { get; } = new long[OpcodeKinds];
@@ -116,10 +114,10 @@ internal sealed class FuseAnswers(ServedTree tree, ISlowReads? slow)
         FuseWire.Open => Open(into, FuseTerms.Features.NoOpen, FuseWire.KeepCache | FuseWire.NoFlush),
         FuseWire.OpenDirectory => Open(into, FuseTerms.Features.NoOpenDirectory, FuseWire.KeepCache | FuseWire.CacheDirectory),
         FuseWire.Read => Read(unique, node, body, into),
-        FuseWire.ReadDirectory => List(node, body, into, plus: false),
-        FuseWire.ReadDirectoryPlus => List(node, body, into, plus: true),
-        FuseWire.GetXattr => GetXattr(node, body, into),
-        FuseWire.ListXattr => ListXattr(node, body, into),
+        FuseWire.ReadDirectory => _entries.List(node, body, into, plus: false),
+        FuseWire.ReadDirectoryPlus => _entries.List(node, body, into, plus: true),
+        FuseWire.GetXattr => _xattrs.Get(node, body, into),
+        FuseWire.ListXattr => _xattrs.List(node, body, into),
         _ => -Errno.ENOSYS,
     };
 
@@ -145,54 +143,16 @@ internal sealed class FuseAnswers(ServedTree tree, ISlowReads? slow)
             return -Errno.ENAMETOOLONG;
         }
 
-        WriteEntry(into, _table.Find(directory, body[..end]));
+        _entries.WriteEntry(into, _table.Find(directory, body[..end]));
         return FuseWire.EntryOut;
-    }
-
-    /// <summary>What a name leads to; that it leads nowhere may be remembered as long.</summary>
-    private void WriteEntry(Span<byte> into, int node)
-    {
-        into[..FuseWire.EntryOut].Clear();
-        BinaryPrimitives.WriteUInt64LittleEndian(into[16..], Validity);
-        if (node < 0)
-        {
-            return;
-        }
-
-        BinaryPrimitives.WriteUInt64LittleEndian(into, (ulong)node + 1);
-        BinaryPrimitives.WriteUInt64LittleEndian(into[24..], Validity);
-        WriteAttributes(into[40..], node);
     }
 
     private int AttributesOf(int node, Span<byte> into)
     {
         into[..16].Clear();
-        BinaryPrimitives.WriteUInt64LittleEndian(into, Validity);
-        WriteAttributes(into[16..], node);
+        BinaryPrimitives.WriteUInt64LittleEndian(into, FuseEntries.Validity);
+        _entries.WriteAttributes(into[16..], node);
         return FuseWire.AttributesOut;
-    }
-
-    private void WriteAttributes(Span<byte> into, int number)
-    {
-        ref readonly Node node = ref _table[number];
-        long size = ServedTree.Size(node);
-        bool isDirectory = NodeKind.IsDirectory(node.Mode);
-        BinaryPrimitives.WriteUInt64LittleEndian(into, (ulong)number + 1);
-        BinaryPrimitives.WriteInt64LittleEndian(into[8..], size);
-        BinaryPrimitives.WriteInt64LittleEndian(into[16..], (size + (1 << BlockShift) - 1) >> BlockShift);
-        BinaryPrimitives.WriteInt64LittleEndian(into[24..], node.Seconds);
-        BinaryPrimitives.WriteInt64LittleEndian(into[32..], node.Seconds);
-        BinaryPrimitives.WriteInt64LittleEndian(into[40..], node.Seconds);
-        BinaryPrimitives.WriteInt32LittleEndian(into[48..], node.Nanoseconds);
-        BinaryPrimitives.WriteInt32LittleEndian(into[52..], node.Nanoseconds);
-        BinaryPrimitives.WriteInt32LittleEndian(into[56..], node.Nanoseconds);
-        BinaryPrimitives.WriteUInt32LittleEndian(into[60..], ServedTree.Mode(node));
-        BinaryPrimitives.WriteInt32LittleEndian(into[64..], isDirectory ? 1 : Math.Max(node.Links, 1));
-        BinaryPrimitives.WriteUInt32LittleEndian(into[68..], tree.Uid);
-        BinaryPrimitives.WriteUInt32LittleEndian(into[72..], tree.Gid);
-        BinaryPrimitives.WriteUInt32LittleEndian(into[76..], 0);
-        BinaryPrimitives.WriteUInt32LittleEndian(into[80..], BlockSize);
-        BinaryPrimitives.WriteUInt32LittleEndian(into[84..], 0);
     }
 
     private int ReadLink(int node, Span<byte> into)
@@ -254,160 +214,6 @@ internal sealed class FuseAnswers(ServedTree tree, ISlowReads? slow)
         return errno == 0 ? length : -Math.Abs(errno);
     }
 
-    /// <summary>A position is 1 behind ".", 2 behind "..", and behind a name the number of its entry plus three.</summary>
-    private int List(int directory, ReadOnlySpan<byte> body, Span<byte> into, bool plus)
-    {
-        if (body.Length < 20 || !NodeKind.IsDirectory(_table[directory].Mode))
-        {
-            return body.Length < 20 ? -Errno.EINVAL : -Errno.ENOTDIR;
-        }
-
-        ulong position = BinaryPrimitives.ReadUInt64LittleEndian(body[8..]);
-        Span<byte> room = into[..(int)Math.Min(BinaryPrimitives.ReadUInt32LittleEndian(body[16..]), (uint)Math.Min(into.Length, FuseWire.MaximumRead))];
-        int used = 0;
-        for (int step; position < 2; position++, used += step)
-        {
-            int node = position == 0 ? directory : _table[directory].Parent;
-            step = WriteName(room[used..], new Listed(node, position + 1, plus, IsDot: true), position == 0 ? "."u8 : ".."u8);
-            if (step == 0)
-            {
-                return used;
-            }
-        }
-
-        int entry = position == 2 ? NodeTable.None : position - 3 < (ulong)_table.Entries.Length ? (int)(position - 3) : int.MaxValue;
-        return used + ListNames(directory, entry, room[used..], plus);
-    }
-
-    private int ListNames(int directory, int entry, Span<byte> room, bool plus)
-    {
-        ReadOnlySpan<TreeEntry> entries = _table.Entries;
-        if (entry >= 0 && (entry >= entries.Length || entries[entry].Directory != directory))
-        {
-            return 0;
-        }
-
-        int used = 0;
-        while ((entry = _table.NextEntry(directory, entry)) >= 0)
-        {
-            int step = WriteName(room[used..], new Listed(entries[entry].Node, (ulong)entry + 3, plus, IsDot: false), _table.Name(entry));
-            if (step == 0)
-            {
-                break;
-            }
-
-            used += step;
-        }
-
-        return used;
-    }
-
-    private int WriteName(Span<byte> room, Listed listed, ReadOnlySpan<byte> name)
-    {
-        int head = listed.Plus ? FuseWire.EntryOut : 0;
-        int length = (head + FuseWire.EntryHead + name.Length + FuseWire.Alignment - 1) & ~(FuseWire.Alignment - 1);
-        if (length > room.Length)
-        {
-            return 0;
-        }
-
-        if (listed.Plus)
-        {
-            WriteEntry(room, listed.IsDot ? NodeTable.None : listed.Node);
-        }
-
-        Span<byte> at = room[head..length];
-        at[(FuseWire.EntryHead + name.Length)..].Clear();
-        BinaryPrimitives.WriteUInt64LittleEndian(at, (ulong)listed.Node + 1);
-        BinaryPrimitives.WriteUInt64LittleEndian(at[8..], listed.Next);
-        BinaryPrimitives.WriteInt32LittleEndian(at[16..], name.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(at[20..], ServedTree.Mode(_table[listed.Node]) >> 12);
-        name.CopyTo(at[FuseWire.EntryHead..]);
-        return length;
-    }
-
-    private int GetXattr(int node, ReadOnlySpan<byte> body, Span<byte> into)
-    {
-        if (!tree.HasAttributes)
-        {
-            return -Errno.ENOSYS;
-        }
-
-        int end = body.Length < 8 ? -1 : body[8..].IndexOf((byte)0);
-        if (end < 0)
-        {
-            return -Errno.EINVAL;
-        }
-
-        if (!_table.Attributes.TryGetValue(node, out ImmutableArray<(byte[] Name, byte[] Value)> attributes))
-        {
-            return -Errno.ENODATA;
-        }
-
-        foreach ((byte[] name, byte[] value) in attributes)
-        {
-            if (body.Slice(8, end).SequenceEqual(name))
-            {
-                return Sized(body, into, value.Length) is { } answer ? answer : Copied(value, into);
-            }
-        }
-
-        return -Errno.ENODATA;
-    }
-
-    private int ListXattr(int node, ReadOnlySpan<byte> body, Span<byte> into)
-    {
-        if (body.Length < 8)
-        {
-            return -Errno.EINVAL;
-        }
-
-        if (!_table.Attributes.TryGetValue(node, out ImmutableArray<(byte[] Name, byte[] Value)> attributes))
-        {
-            attributes = [];
-        }
-
-        int length = 0;
-        foreach ((byte[] name, _) in attributes)
-        {
-            length += name.Length + 1;
-        }
-
-        if (Sized(body, into, length) is { } answer)
-        {
-            return answer;
-        }
-
-        int at = 0;
-        foreach ((byte[] name, _) in attributes)
-        {
-            at += Copied(name, into[at..]);
-            into[at++] = 0;
-        }
-
-        return length;
-    }
-
-    private static int Copied(byte[] value, Span<byte> into)
-    {
-        value.CopyTo(into);
-        return value.Length;
-    }
-
-    /// <summary>The answer to a question for a length, or to one with too little room; null where the value itself is due.</summary>
-    private static int? Sized(ReadOnlySpan<byte> body, Span<byte> into, int length)
-    {
-        uint room = BinaryPrimitives.ReadUInt32LittleEndian(body);
-        if (room != 0)
-        {
-            return room < (uint)length || length > into.Length ? -Errno.ERANGE : null;
-        }
-
-        into[..8].Clear();
-        BinaryPrimitives.WriteInt32LittleEndian(into, length);
-        return 8;
-    }
-
     private int Statfs(Span<byte> into)
     {
         into[..FuseWire.StatfsOut].Clear();
@@ -418,7 +224,4 @@ internal sealed class FuseAnswers(ServedTree tree, ISlowReads? slow)
         BinaryPrimitives.WriteUInt32LittleEndian(into[48..], BlockSize);
         return FuseWire.StatfsOut;
     }
-
-    /// <summary>One name of a listing.</summary>
-    private readonly record struct Listed(int Node, ulong Next, bool Plus, bool IsDot);
 }

@@ -93,7 +93,7 @@ internal sealed class PlanEncoderTests
             LaunchOperations.SlaveRoot, LaunchOperations.Base, LaunchOperations.Scaffold, LaunchOperations.Layer, LaunchOperations.Overlay, LaunchOperations.Bind,
             LaunchOperations.Tmpfs, LaunchOperations.Proc, LaunchOperations.Devices, LaunchOperations.WriteFile, LaunchOperations.CopyFile, LaunchOperations.Identity,
             LaunchOperations.ReadOnlyRoot, LaunchOperations.Enter, LaunchOperations.OverlayTest, LaunchOperations.Underlay, LaunchOperations.Mask, LaunchOperations.FuseOverlay, LaunchOperations.Expect,
-            LaunchOperations.Image, LaunchOperations.FuseTest,
+            LaunchOperations.Image, LaunchOperations.FuseTest, LaunchOperations.Serve,
         ];
         Assert.That(names.Select(n => LaunchOperations.Wire(n).Kind), Is.EqualTo(Enumerable.Range(1, kinds.Length).Select(k => (uint)k)));
     }
