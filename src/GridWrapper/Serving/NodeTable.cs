@@ -89,15 +89,24 @@ internal sealed class NodeTable
         return entry < 0 ? None : _entries[entry].Node;
     }
 
+    /// <summary>The entry of a name in a directory, <see cref="None"/> where there is no such name.</summary>
+    internal int FindEntry(int directory, ReadOnlySpan<byte> name)
+    {
+        int entry = FindEntry(directory, name, out _);
+        return entry < 0 || _entries[entry].Node < 0 ? None : entry;
+    }
+
     /// <summary>Lets a name lead to a node; what it led to before is removed with all below it.</summary>
-    internal void Set(int directory, ReadOnlySpan<byte> name, int node)
+    /// <returns>Whether there was something else.</returns>
+    internal bool Set(int directory, ReadOnlySpan<byte> name, int node)
     {
         int entry = FindEntry(directory, name, out int bucket);
+        bool replaced = entry >= 0 && _entries[entry].Node >= 0;
         if (entry >= 0)
         {
             if (_entries[entry].Node == node)
             {
-                return;
+                return false;
             }
 
             Leave(_entries[entry].Node);
@@ -113,6 +122,8 @@ internal sealed class NodeTable
         {
             _nodes[node].Parent = directory;
         }
+
+        return replaced;
     }
 
     /// <summary>Removes a name with all below it; false where there is none.</summary>

@@ -10,7 +10,7 @@ namespace GridWrapper.Tests.Layers;
 [CancelAfter(60_000)]
 internal sealed class FlattenerTests
 {
-    private static IEnumerable<TestCaseData> Stacks()
+    internal static IEnumerable<TestCaseData> Stacks()
     {
         yield return Case(
             "whiteout_removes_file_and_directory",

@@ -8,7 +8,7 @@ internal sealed class HostileLayerTests
 {
     private static readonly string Deep = string.Join('/', Enumerable.Repeat("d", EntryPath.MaxDepth + 1));
 
-    private static IEnumerable<TestCaseData> Refused()
+    internal static IEnumerable<TestCaseData> Refused()
     {
         yield return Case("dot_dot", new TarBuilder().File("../witness", "HOST PATH WAS CHANGED"), "..");
         yield return Case("dot_dot_inside", new TarBuilder().Dir("a").File("a/../../witness", "x"), "..");

@@ -14,11 +14,23 @@ internal static class TreeListing
         return path;
     }
 
-    internal static string[] Of(string path)
+    internal static string[] Of(string path) => Of(path, _ => "");
+
+    /// <summary>The same with the time of each entry, and of the directory itself.</summary>
+    internal static string[] WithTimes(string path)
+    {
+        using SafeFileHandle root = At.OpenDirectory(path);
+        At.Stat(root, [], out FileStat stat);
+        return [$"/ {Convert.ToString(stat.Permissions, 8)}{Time(stat)}", .. Of(path, Time)];
+    }
+
+    private static string Time(FileStat stat) => string.Create(CultureInfo.InvariantCulture, $" @{stat.Modified.Seconds}.{stat.Modified.Nanoseconds:D9}");
+
+    private static string[] Of(string path, Func<FileStat, string> time)
     {
         using SafeFileHandle root = At.OpenDirectory(path);
         var lines = new List<string>();
-        Walk(root, EntryPath.Root, lines);
+        Walk(root, EntryPath.Root, lines, time);
         lines.Sort(StringComparer.Ordinal);
         return [.. lines];
     }
@@ -32,7 +44,7 @@ internal static class TreeListing
         return (path, extractor.Extract(new MemoryStream(tar), overlayMarkers: true, CancellationToken.None));
     }
 
-    private static void Walk(SafeFileHandle directory, EntryPath path, List<string> lines)
+    private static void Walk(SafeFileHandle directory, EntryPath path, List<string> lines, Func<FileStat, string> time)
     {
         foreach (byte[] name in At.Names(directory))
         {
@@ -44,18 +56,18 @@ internal static class TreeListing
                 At.OpenSubdirectory(directory, name, out SafeFileHandle? sub);
                 using (sub)
                 {
-                    lines.Add($"{child.Latin1}/ {mode}{(At.HasXattr(sub!, "user.overlay.opaque"u8) ? " opaque" : "")}");
-                    Walk(sub!, child, lines);
+                    lines.Add($"{child.Latin1}/ {mode}{(At.HasXattr(sub!, "user.overlay.opaque"u8) ? " opaque" : "")}{time(stat)}");
+                    Walk(sub!, child, lines, time);
                 }
             }
             else if (stat.IsSymlink)
             {
                 At.ReadLink(directory, name, out byte[] target);
-                lines.Add($"{child.Latin1} -> {Encoding.Latin1.GetString(target)}");
+                lines.Add($"{child.Latin1} -> {Encoding.Latin1.GetString(target)}{time(stat)}");
             }
             else
             {
-                lines.Add($"{child.Latin1} {mode} {(stat.IsRegular ? Content(directory, name) : stat.IsCharacterDevice ? "whiteout" : "special")}");
+                lines.Add($"{child.Latin1} {mode} {(stat.IsRegular ? Content(directory, name) : stat.IsCharacterDevice ? "whiteout" : "special")}{time(stat)}");
             }
         }
     }
