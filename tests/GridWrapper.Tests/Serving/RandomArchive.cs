@@ -29,6 +29,9 @@ internal sealed class RandomArchive(int seed)
         long time = 1_000_000_000 + _random.Next(1000);
         switch (_random.Next(16))
         {
+            case 0 or 1 or 2 when _random.Next(8) == 0:
+                tar.Dir("./", mode, time);
+                break;
             case 0 or 1 or 2:
                 tar.Dir(path, mode, time);
                 break;
@@ -48,7 +51,7 @@ internal sealed class RandomArchive(int seed)
                 tar.Entry(Pick(['3', '4']), path, [], new TarBuilder.Header(Mode: mode, Mtime: time));
                 break;
             case 11:
-                tar.File(Pick(["./" + path, "/" + path, path + "//x", path + "/.wh..wh.plnk/x", "./", "a/./" + path]), "odd", mode, time);
+                tar.File(Pick(["./" + path, "/" + path, path + "//x", path + "/.wh..wh.plnk/x", "a/./" + path]), "odd", mode, time);
                 break;
             default:
                 tar.File(path, string.Create(CultureInfo.InvariantCulture, $"{_random.Next(1000)}"), mode, time);
