@@ -36,6 +36,7 @@ internal static class GlobalOptions
     internal static readonly OptionSpec SourceLabel = new("--source-label", OptionKind.Text, "with --pull-job: which kind of jobs to ask for (default: user)", "NAME");
     internal static readonly OptionSpec Queue = new("--queue", OptionKind.Text, "PanDA queue to ask for and to report as", "NAME");
 
+    internal static readonly OptionSpec Trace = new("--trace", OptionKind.Flag, "which files payloads read first in this image on this node, when it was served to them: a path in each line");
     internal static readonly OptionSpec Format = new("--format", OptionKind.Text, "text, json, or classad: what HTCondor and glideinWMS advertise of a machine", "text|json|classad");
 
     /// <summary>Taken by every command.</summary>

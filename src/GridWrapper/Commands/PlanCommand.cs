@@ -2,9 +2,13 @@ using System.CommandLine;
 using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Jobs;
+using GridWrapper.Layers;
 using GridWrapper.Planning;
+using GridWrapper.Probing;
 using GridWrapper.Running;
+using GridWrapper.Serving;
 using GridWrapper.Staging;
+using Newtonsoft.Json.Linq;
 
 namespace GridWrapper.Commands;
 
@@ -16,7 +20,7 @@ internal static class PlanCommand
         Argument<string?> image = new("IMAGE") { Description = "image reference", Arity = ArgumentArity.ZeroOrOne };
         Command command = new("plan", "Every strategy and launcher with verdict, predicted cost and reason. Example: gridwrap plan alpine:3.20. With --personality also what the image runs by each of the rules: gridwrap plan alpine:3.20 --personality oci");
         command.Arguments.Add(image);
-        CommandOptions.Add(command, [GlobalOptions.Job, GlobalOptions.StageIn, GlobalOptions.StageOut, .. GlobalOptions.Common, .. GlobalOptions.Planning, GlobalOptions.Personality, GlobalOptions.Entrypoint, GlobalOptions.ImageHome, GlobalOptions.Env, GlobalOptions.Gpu]);
+        CommandOptions.Add(command, [GlobalOptions.Job, GlobalOptions.StageIn, GlobalOptions.StageOut, .. GlobalOptions.Common, .. GlobalOptions.Planning, GlobalOptions.Personality, GlobalOptions.Entrypoint, GlobalOptions.ImageHome, GlobalOptions.Env, GlobalOptions.Gpu, GlobalOptions.Trace]);
 
         command.SetAction(async (parsed, ct) =>
         {
@@ -27,6 +31,11 @@ internal static class PlanCommand
             StoragePlan? storage = job is null ? null : JobRunner.Storage(settings, job, new JobPayload(settings, job).MissingInputs);
             using Composition parts = Composition.Create(settings);
             Prepared prepared = await parts.Surveyor.PrepareAsync(reference, everything: true, ct);
+            if (given.Flag(GlobalOptions.Trace))
+            {
+                return await PrintTraceAsync(prepared, settings.Json);
+            }
+
             ImmutableArray<PersonalityView> views = given.Text(GlobalOptions.Personality) is null ? [] : await ViewsAsync(parts, prepared, ct);
             ImmutableArray<Finding> findings = await parts.Preflight.OfPlanAsync(prepared, parts.PredictRootfs(prepared), ct);
             await Console.Out.WriteLineAsync(settings.Json ? Json(prepared, views, findings, storage) : Text(prepared, views, findings, storage));
@@ -37,6 +46,26 @@ internal static class PlanCommand
         return command;
     }
 
+    private static async Task<int> PrintTraceAsync(Prepared prepared, bool json)
+    {
+        if (!prepared.Input.Image.Resolved.IsKnown(out ResolvedImage image))
+        {
+            return ErrorReport.Print(prepared.Input.Image.ResolveFailure ?? GridWrapperException.BadInput("trace", $"{prepared.Input.Image.Reference} is served from no layers, so nothing was traced in it").Failure);
+        }
+
+        Digest config = image.Config.Digest ?? image.Manifest.Config.Digest;
+        ImmutableArray<string> files = AccessTrace.Read(new CacheDirectory(prepared.Input.CacheDirectory), config);
+        if (files.IsEmpty)
+        {
+            await Console.Error.WriteLineAsync($"gridwrap: no payload was traced in {prepared.Input.Image.Reference} on this node: that happens where an image is served (--strategy packed or lazy)");
+        }
+
+        await Console.Out.WriteAsync(json
+            ? new JObject { ["image"] = prepared.Input.Image.Reference.ToString(), ["configDigest"] = config.ToString(), ["files"] = new JArray(files) }.ToString() + "\n"
+            : string.Concat(files.Select(f => f + "\n")));
+        return 0;
+    }
+
     private static async Task<ImmutableArray<PersonalityView>> ViewsAsync(Composition parts, Prepared prepared, CancellationToken ct) =>
         await parts.PredictRequestAsync(
             prepared,
@@ -45,7 +74,7 @@ internal static class PlanCommand
 
     private static string Json(Prepared prepared, ImmutableArray<PersonalityView> views, ImmutableArray<Finding> findings, StoragePlan? storage)
     {
-        Newtonsoft.Json.Linq.JObject document = DryRunDocument.Plan(prepared, findings);
+        JObject document = DryRunDocument.Plan(prepared, findings);
         if (!views.IsEmpty)
         {
             document["personalities"] = PersonalityText.Json(views);

@@ -50,6 +50,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
             AtPath = atPath,
             CachedFile = atPath.IsKnown(out PathImage found) && found.File is { } file ? ImageFileStore.FindCached(new CacheDirectory(Settings.CacheDirectory), file.State) : null,
             PullBytesPerSecond = reference is ImageReference.AtPath ? null : PullRate.Read(Settings.CacheDirectory),
+            PackedBytesPerSecond = reference is ImageReference.InRegistry ? PullRate.Read(Settings.CacheDirectory, PullRate.Packing) : null,
         });
         image = WithCached(image);
         PlanInput input = WithRemovable(Input(host, image));
@@ -128,7 +129,12 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         IReadOnlyDictionary<Digest, SharedLayer>? shared = Settings.SharedCaches.IsEmpty || config.DiffIds.All(own.Contains)
             ? null
             : CacheRoots.Find(Settings.SharedCaches, config with { DiffIds = [.. config.DiffIds.Where(diffId => !own.Contains(diffId))] });
-        return image with { CachedLayers = own.Union(shared?.Keys ?? []), SharedLayers = shared };
+        return image with
+        {
+            CachedLayers = own.Union(shared?.Keys ?? []),
+            SharedLayers = shared,
+            PackedLayers = image.Reference is ImageReference.InRegistry ? PackedStore.FindCached(new CacheDirectory(Settings.CacheDirectory), config.DiffIds) : null,
+        };
     }
 
     /// <summary>Where the missing layers would not fit, the cache is looked through for what could be removed for them.</summary>

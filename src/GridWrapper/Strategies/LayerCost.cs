@@ -44,7 +44,12 @@ internal static class LayerCost
     }
 
     /// <summary>A refusal if the cache's file system cannot hold what is missing; null if it can, or if its space is not known.</summary>
-    internal static Verdict.Refused? NoSpace(PlanInput input, ImmutableArray<Descriptor> missing)
+    internal static Verdict.Refused? NoSpace(PlanInput input, ImmutableArray<Descriptor> missing) =>
+        NoSpace(input, missing, LayerEstimate.LeastFiles(missing), $"{LayerEstimate.Words(missing)} unpacked");
+
+    /// <param name="files">How many files are certain to be made.</param>
+    /// <param name="need">What is needed, for people.</param>
+    internal static Verdict.Refused? NoSpace(PlanInput input, ImmutableArray<Descriptor> missing, double files, string need)
     {
         SpaceFacts? space = input.Host.Space.FirstOrDefault(s => s.Purpose == "cache");
         if (space is null)
@@ -53,11 +58,11 @@ internal static class LayerCost
         }
 
         FileSystemState free = new(0, Sum(space.FreeBytes, input.RemovableBytes), Sum(space.FreeInodes, input.RemovableEntries));
-        return LayerEstimate.Bytes(missing) <= free.FreeBytes && LayerEstimate.LeastFiles(missing) <= free.FreeInodes
+        return LayerEstimate.Bytes(missing) <= free.FreeBytes && files <= free.FreeInodes
             ? null
             : new Verdict.Refused
             {
-                Reason = $"the layers need {LayerEstimate.Words(missing)} unpacked, the cache {space.Path} has {CacheFault.Free(free)}{(input.RemovableEntries > 0 ? ", with what could be removed" : "")}",
+                Reason = $"the layers need {need}, the cache {space.Path} has {CacheFault.Free(free)}{(input.RemovableEntries > 0 ? ", with what could be removed" : "")}",
                 Blame = Diagnostics.Blame.Site,
                 PilotErrorCode = Diagnostics.PilotError.NoLocalSpace,
                 Errno = "ENOSPC",

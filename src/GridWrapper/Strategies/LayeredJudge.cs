@@ -10,7 +10,11 @@ namespace GridWrapper.Strategies;
 internal static class LayeredJudge
 {
     /// <summary>The image, or the refusal.</summary>
-    internal static Verdict.Refused? Refuse(PlanInput input, RootfsForm form, out ResolvedImage image)
+    internal static Verdict.Refused? Refuse(PlanInput input, RootfsForm form, out ResolvedImage image) =>
+        RefuseImage(input, out image) ?? RefuseMissing(input, image.Manifest.Layers, form, LayerCost.Missing(input, image));
+
+    /// <summary>The image whose layers can be had and read here, whatever is made of them, or the refusal.</summary>
+    internal static Verdict.Refused? RefuseImage(PlanInput input, out ResolvedImage image)
     {
         if (!input.Image.Resolved.IsKnown(out image))
         {
@@ -25,18 +29,22 @@ internal static class LayeredJudge
                 PilotError.ContainerImageMountFailure);
         }
 
-        return RefuseMissing(input, image.Manifest.Layers, form, LayerCost.Missing(input, image));
+        return RefuseZstd(input, image.Manifest.Layers);
     }
 
     /// <summary>What refuses fetching and stacking these layers on this node.</summary>
     internal static Verdict.Refused? RefuseMissing(PlanInput input, ImmutableArray<Descriptor> missing, RootfsForm form) => RefuseMissing(input, missing, form, missing);
 
+    private static Verdict.Refused? RefuseZstd(PlanInput input, ImmutableArray<Descriptor> layers) =>
+        layers.Any(layer => layer.MediaType is MediaTypes.OciLayerZstd or MediaTypes.DockerLayerZstd) && input.Host.Zstd is Fact<string>.Absent absent
+            ? Refused($"the image has zstd layers and this node has no libzstd.so.1 ({absent.Reason})", Blame.Site, PilotError.ContainerGeneralFailure) with { Retryable = true }
+            : null;
+
     private static Verdict.Refused? RefuseMissing(PlanInput input, ImmutableArray<Descriptor> layers, RootfsForm form, ImmutableArray<Descriptor> missing)
     {
-        bool zstd = layers.Any(layer => layer.MediaType is MediaTypes.OciLayerZstd or MediaTypes.DockerLayerZstd);
-        if (zstd && input.Host.Zstd is Fact<string>.Absent absent)
+        if (RefuseZstd(input, layers) is { } unreadable)
         {
-            return Refused($"the image has zstd layers and this node has no libzstd.so.1 ({absent.Reason})", Blame.Site, PilotError.ContainerGeneralFailure) with { Retryable = true };
+            return unreadable;
         }
 
         if (form == RootfsForm.Stack && input.Host.Namespaces.IsKnown(out NamespaceFacts namespaces) && !namespaces.OverlayUserXattr.Works)
