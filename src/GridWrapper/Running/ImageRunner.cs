@@ -1,7 +1,9 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Launching;
+using GridWrapper.Layers;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
+using GridWrapper.Serving;
 using GridWrapper.Strategies;
 
 namespace GridWrapper.Running;
@@ -129,6 +131,7 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
             Log.Error("process {Pid} did not end after KILL: it hangs in the kernel, mostly on a dead file system, and is left behind", stuck);
         }
 
+        KeepTrace(outcome.Input, rootfs, result);
         double whole = time.GetElapsedTime(launched).TotalSeconds;
         return outcome with
         {
@@ -139,6 +142,16 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
             Attempts = outcome.Attempts.Add(new Attempt(candidate.Strategy, candidate.Launcher, Phase.Payload, materialise + whole, null) { Way = candidate.Way, Root = trial.Root(outcome.Input) }),
             Timings = outcome.Timings with { Materialise = materialise, Launch = Math.Max(0, whole - result.WallSeconds), Payload = result.WallSeconds },
         };
+    }
+
+    /// <summary>What the payload read of a served root, for the next job on this node. The root has ended.</summary>
+    private static void KeepTrace(PlanInput input, Rootfs rootfs, RunResult result)
+    {
+        if (rootfs is { Served: { } served, Config.Digest: { } config } && result.Serving is { } figures)
+        {
+            AccessTrace.Keep(new CacheDirectory(input.CacheDirectory), config, AccessTrace.Paths(served.Table, figures.FirstReads));
+            served.Dispose();
+        }
     }
 
     /// <summary>Repositories that autofs could unmount under the payload.</summary>
@@ -164,7 +177,7 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
         public Rootfs? Rootfs { get; set; }
 
         internal string? Root(PlanInput input) =>
-            Launcher is RootlessLauncher && Rootfs is { } rootfs ? RootChoice.Name(RootChoice.Of(rootfs, input.Writable, input.Host.Namespaces)) : null;
+            Launcher is RootlessLauncher && Rootfs is { } rootfs ? rootfs.IsServed && !input.Writable ? "served" : RootChoice.Name(RootChoice.Of(rootfs, input.Writable, input.Host.Namespaces)) : null;
     }
 
     /// <summary>What the tries of one run share.</summary>

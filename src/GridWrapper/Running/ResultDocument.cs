@@ -5,6 +5,7 @@ using GridWrapper.Outputs;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
 using GridWrapper.Reporting;
+using GridWrapper.Serving;
 using GridWrapper.Strategies;
 using GridWrapper.Watching;
 using Newtonsoft.Json.Linq;
@@ -17,7 +18,7 @@ internal static class ResultDocument
     internal static JObject Create(JobOutcome outcome)
     {
         ImageOutcome? image = outcome.Image;
-        return new JObject
+        JObject document = new()
         {
             ["schemaVersion"] = 1,
             ["gridwrapVersion"] = ProductVersion.Number,
@@ -38,7 +39,24 @@ internal static class ResultDocument
                 ? new JObject { ["server"] = r.Server, ["lastState"] = r.LastState, ["updates"] = r.Updates, ["pending"] = r.Pending }
                 : null,
         };
+        if (image?.Result?.Serving is { } serving)
+        {
+            document.Property("transfer")!.AddAfterSelf(new JProperty("serving", Serving(serving)));
+        }
+
+        return document;
     }
+
+    /// <summary>What serving the root took; there only where gridwrap served it.</summary>
+    private static JObject Serving(ServingFigures figures) => new()
+    {
+        ["requests"] = figures.AllRequests,
+        ["reads"] = figures.Requests.GetValueOrDefault("read"),
+        ["bytesRead"] = figures.BytesRead,
+        ["filesRead"] = figures.FirstReads.Length,
+        ["waits"] = figures.SlowReads,
+        ["cpuSeconds"] = Math.Round(figures.CpuSeconds, 3),
+    };
 
     internal static JObject Image(ImageFacts facts, Rootfs? rootfs, RunPlan plan)
     {

@@ -34,6 +34,11 @@ internal static class ResultText
 
         Line(text, "seconds", Join(result["timings"]));
         Line(text, "transfer", Join(result["transfer"]));
+        if (result["serving"] is JObject serving)
+        {
+            Line(text, "serving", Join(serving));
+        }
+
         if (result["failure"] is JObject failure)
         {
             Line(text, "failure", $"{failure["blame"]}: {failure["message"]} [step={failure["step"]} pilot={failure["pilotErrorCode"]}]");

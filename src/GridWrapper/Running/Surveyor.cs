@@ -133,7 +133,6 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         {
             CachedLayers = own.Union(shared?.Keys ?? []),
             SharedLayers = shared,
-            PackedLayers = image.Reference is ImageReference.InRegistry ? PackedStore.FindCached(new CacheDirectory(Settings.CacheDirectory), config.DiffIds) : null,
         };
     }
 
