@@ -36,6 +36,12 @@ internal static unsafe partial class Libc
     [LibraryImport("libc.so.6", EntryPoint = "clock_gettime", SetLastError = true)]
     internal static partial int GetClock(int clock, long* secondsAndNanoseconds);
 
+    [LibraryImport("libc.so.6", EntryPoint = "mmap", SetLastError = true)]
+    internal static partial byte* MapMemory(void* at, nuint length, int protection, int flags, int fd, long offset);
+
+    [LibraryImport("libc.so.6", EntryPoint = "munmap", SetLastError = true)]
+    internal static partial int UnmapMemory(void* at, nuint length);
+
     /// <summary>struct msghdr.</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal struct MessageHeader

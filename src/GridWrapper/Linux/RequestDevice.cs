@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace GridWrapper.Linux;
@@ -91,16 +90,18 @@ internal sealed unsafe class RequestDevice : IDisposable
     }
 }
 
-/// <summary>Memory that no collector moves; pages that were never written to take none.</summary>
+/// <summary>Memory that no collector moves, in whole pages: those that were never written to take none, and all go back to the system at the end.</summary>
 internal sealed unsafe class NativeBuffer : IDisposable
 {
-    private const int PageSize = 4096;
+    private const int ReadWrite = 3;
+    private const int PrivateAnonymous = 0x22;
 
     private byte* _bytes;
 
     internal NativeBuffer(int length)
     {
-        _bytes = (byte*)NativeMemory.AlignedAlloc((nuint)length, PageSize);
+        byte* bytes = Libc.MapMemory(null, (nuint)length, ReadWrite, PrivateAnonymous, -1, 0);
+        _bytes = (nint)bytes != -1 ? bytes : throw new LinuxException("mmap", "", Errno.Last);
         Length = length;
     }
 
@@ -120,7 +121,10 @@ internal sealed unsafe class NativeBuffer : IDisposable
 
     private void Free()
     {
-        NativeMemory.AlignedFree(_bytes);
-        _bytes = null;
+        if (_bytes != null)
+        {
+            _ = Libc.UnmapMemory(_bytes, (nuint)Length);
+            _bytes = null;
+        }
     }
 }

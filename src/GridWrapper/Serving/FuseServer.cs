@@ -89,13 +89,14 @@ internal sealed class FuseServer : IDisposable
     /// <summary>Ends the mount: what still uses it is told that it is gone. A thread that is held up by a disk or waits for the network is left to its own end.</summary>
     internal void Stop(TimeSpan patience)
     {
-        End();
-        if (!_stopped)
+        if (_stopped)
         {
-            _stopped = true;
-            _ = _living.Signal();
+            return;
         }
 
+        _stopped = true;
+        End();
+        _ = _living.Signal();
         if (!_living.Wait(patience))
         {
             Log.Warn("{Count} threads of the served root have not ended", _living.CurrentCount);
