@@ -6,6 +6,9 @@ internal sealed class BlockReader(HandOver<Block> blocks) : ForwardStream
     private Block? _block;
     private int _at;
 
+    /// <summary>Told of every block before anything of it is read.</summary>
+    internal Action<Block>? Passing { get; set; }
+
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
     public override int Read(Span<byte> buffer)
@@ -28,6 +31,8 @@ internal sealed class BlockReader(HandOver<Block> blocks) : ForwardStream
             {
                 return [];
             }
+
+            Passing?.Invoke(_block);
         }
 
         int length = Math.Min(max, _block.Length - _at);

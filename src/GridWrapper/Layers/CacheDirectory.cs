@@ -35,6 +35,9 @@ internal sealed record CacheDirectory(string Path)
     /// <summary>Written last; a layer directory is renamed into place with it.</summary>
     internal string LayerRecord(Digest diffId) => $"{LayerDirectory(diffId)}/layer.json";
 
+    /// <summary>A layer that is kept as its archive, see <c>Serving/PackedStore</c>.</summary>
+    internal string PackedDirectory(Digest diffId) => $"{Store}/packed/sha256/{diffId.Hex}";
+
     internal string FlatDirectory(Digest config) => $"{Store}/flat/{config.Hex}";
 
     /// <summary>All layers of one image configuration put together.</summary>
@@ -83,7 +86,7 @@ internal sealed record CacheDirectory(string Path)
             throw refusal;
         }
 
-        foreach (string sub in (string[])["layers/sha256", "flat", "stacks", "cvmfs", "tmp", "locks"])
+        foreach (string sub in (string[])["layers/sha256", "packed/sha256", "flat", "stacks", "cvmfs", "tmp", "locks"])
         {
             Directory.CreateDirectory($"{Store}/{sub}");
         }

@@ -20,7 +20,15 @@ internal static class LayerPipeline
 
     /// <param name="blob">A stream that verifies the blob's size and digest.</param>
     /// <exception cref="InvalidDataException">The verified bytes are no proper layer, or not the one with this diffID.</exception>
-    internal static async Task<LayerIndex> UnpackAsync(Stream blob, UnpackTarget target, CancellationToken ct)
+    internal static Task<LayerIndex> UnpackAsync(Stream blob, UnpackTarget target, CancellationToken ct) =>
+        RunAsync(blob, new ImageLayer(target.Blob, target.DiffId), (blocks, stop) => Unpack(blocks, target, stop), ct);
+
+    /// <summary>The same with another end: what is made of the verified blocks of the archive.</summary>
+    /// <param name="blob">A stream that verifies the blob's size and digest.</param>
+    /// <param name="layer">What it promises to be.</param>
+    /// <param name="make">Takes all blocks, on a thread of its own. Of its faults only <see cref="InvalidDataException"/> lets the blob be received to its end.</param>
+    internal static async Task<T> RunAsync<T>(Stream blob, ImageLayer layer, Func<BlockReader, CancellationToken, T> make, CancellationToken ct)
+        where T : class
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: PauseBytes, resumeWriterThreshold: PauseBytes / 2, minimumSegmentSize: ChunkBytes, useSynchronizationContext: false));
@@ -28,9 +36,9 @@ internal static class LayerPipeline
         var digested = new HandOver<Block>(BlocksAhead);
         Task receive = ReceiveAsync(blob, pipe.Writer, stop.Token);
         Task inflate = OnItsOwnThread(() => Inflate(pipe.Reader, inflated));
-        Task<Digest> digest = OnItsOwnThread(() => DigestBlocks(inflated, digested, ExtractionLimits.ForBlob(target.Blob.SizeBytes).MaxBytes));
-        Task<LayerIndex> unpack = OnItsOwnThread(() => Unpack(digested, target, stop));
-        await Task.WhenAll(receive, inflate, digest, unpack).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        Task<Digest> digest = OnItsOwnThread(() => DigestBlocks(inflated, digested, ExtractionLimits.ForBlob(layer.Blob.SizeBytes).MaxBytes));
+        Task<T> end = OnItsOwnThread(() => Make(digested, make, stop));
+        await Task.WhenAll(receive, inflate, digest, end).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
         // Damaged bytes also break the unpacking; that the bytes were damaged is then the true reason.
         if (receive.IsFaulted)
@@ -38,12 +46,12 @@ internal static class LayerPipeline
             await receive;
         }
 
-        LayerIndex index = await unpack;
+        T made = await end;
         await receive;
         Digest diffId = await digest;
-        return diffId == target.DiffId
-            ? index
-            : throw new InvalidDataException($"it unpacks to a tar with the digest {diffId}, but the image configuration promises the diffID {target.DiffId}");
+        return diffId == layer.DiffId
+            ? made
+            : throw new InvalidDataException($"it unpacks to a tar with the digest {diffId}, but the image configuration promises the diffID {layer.DiffId}");
     }
 
     /// <summary>Passes blocks on and computes the digest of them all; stops what grows beyond a limit.</summary>
@@ -150,16 +158,14 @@ internal static class LayerPipeline
         }
     }
 
-    private static LayerIndex Unpack(HandOver<Block> blocks, UnpackTarget target, CancellationTokenSource stop)
+    private static T Make<T>(HandOver<Block> blocks, Func<BlockReader, CancellationToken, T> make, CancellationTokenSource stop)
     {
         try
         {
-            using IndexWriter? writer = target.IndexPath is { } path ? new IndexWriter(path) : null;
             using var tar = new BlockReader(blocks);
-            using var extractor = new LayerExtractor(target.Root, ExtractionLimits.ForBlob(target.Blob.SizeBytes), writer);
-            LayerIndex index = extractor.Extract(tar, target.OverlayMarkers, stop.Token);
+            T made = make(tar, stop.Token);
             tar.Drain(stop.Token);
-            return index;
+            return made;
         }
         catch (Exception e) when (e is not InvalidDataException)
         {
@@ -171,6 +177,13 @@ internal static class LayerPipeline
         {
             blocks.Abandon();
         }
+    }
+
+    private static LayerIndex Unpack(BlockReader tar, UnpackTarget target, CancellationToken ct)
+    {
+        using IndexWriter? writer = target.IndexPath is { } path ? new IndexWriter(path) : null;
+        using var extractor = new LayerExtractor(target.Root, ExtractionLimits.ForBlob(target.Blob.SizeBytes), writer);
+        return extractor.Extract(tar, target.OverlayMarkers, ct);
     }
 }
 

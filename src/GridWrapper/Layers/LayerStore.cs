@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Linux;
@@ -6,23 +5,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace GridWrapper.Layers;
 
-/// <summary>
-/// The node's unpacked layers, by diffID. Guarantees: a layer that is there is complete and verified; it appears by one rename; of several
-/// processes that want the same missing layer one fetches it and the others wait and use it; a process killed at any moment leaves only
-/// work in progress that the next one removes. (Not promised: that a layer survives a power cut unharmed.)
-/// </summary>
-internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, CacheLeases? leases = null)
+/// <summary>The node's unpacked layers.</summary>
+internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, CacheLeases? leases = null) : KeptLayers<StoredLayer>(cache, clock)
 {
-    /// <summary>How long the others wait for the one that fetches. Its own stall limits end it much earlier when nothing comes.</summary>
-    private static readonly TimeSpan LockPatience = TimeSpan.FromMinutes(60);
-
-    private const int TransferTries = 3;
-
-    /// <summary>One core, too, receives one layer while it unpacks another.</summary>
-    private const int LeastWorkers = 2;
-
-    /// <summary>Each takes some 8 MB of memory and one connection.</summary>
-    private const int MostWorkers = 8;
     private static readonly RoomLog Log = new(nameof(LayerStore));
 
     /// <summary>Without a memory for failures: on a full disk it is asked again when room was made.</summary>
@@ -30,7 +15,12 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
 
     private readonly OwnLayers _own = new(cache, leases);
 
-    internal CacheDirectory Cache => cache;
+    /// <summary>Layers that shared roots hold; null for none.</summary>
+    public IReadOnlyDictionary<Digest, SharedLayer>? Shared { get; init; }
+
+    protected override string WorkPrefix => "layer-";
+
+    protected override string TurnPrefix => "image-";
 
     /// <summary>Cheap: whether a complete layer is there.</summary>
     internal static bool Has(CacheDirectory cache, Digest diffId) => File.Exists(cache.LayerRecord(diffId));
@@ -38,116 +28,19 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
     /// <summary>Those of the layers that are in the cache already. Reads only.</summary>
     internal static ImmutableHashSet<Digest> FindCached(CacheDirectory cache, IEnumerable<Digest> diffIds) => [.. diffIds.Where(diffId => Has(cache, diffId))];
 
-    /// <summary>The layer from the cache, or fetched, verified and unpacked into it.</summary>
-    internal async Task<StoredLayer> EnsureAsync(Descriptor blob, Digest diffId, IBlobSource source, CancellationToken ct)
+    protected override StoredLayer? Find(Digest diffId) => _own.Find(diffId) ?? (Shared is not null && Shared.TryGetValue(diffId, out SharedLayer? layer) ? FindShared(diffId, layer) : null);
+
+    protected override async Task<StoredLayer> MakeAsync(ImageLayer layer, string work, IBlobSource source, CancellationToken ct)
     {
-        if (Find(diffId) is { } cached)
-        {
-            return cached;
-        }
-
-        try
-        {
-            using FileLock held = await FileLock.AcquireAsync(cache.Lock("layer-" + diffId.Hex), LockPatience, clock, ct);
-            return Find(diffId) ?? await ImportAsync(blob, diffId, source, ct);
-        }
-        catch (TimeoutException e)
-        {
-            throw LayerFault.Busy($"layer {diffId}", e);
-        }
-        catch (InvalidDataException e)
-        {
-            throw LayerFault.BadLayer(blob.Digest, e.Source == "System.IO.Compression" ? "its gzip data is damaged" : e.Message.TrimEnd('.'), e);
-        }
-        catch (DllNotFoundException e)
-        {
-            throw LayerFault.NoZstd(blob.Digest, e);
-        }
-        catch (IOException e)
-        {
-            throw LayerFault.Storage($"unpacking layer {blob.Digest}", cache.Path, e);
-        }
-    }
-
-    /// <summary>All these layers, several at a time and the largest first, so that no core waits for one that was begun last. The first that fails stops the others.</summary>
-    internal async Task<IReadOnlyDictionary<Digest, StoredLayer>> EnsureAllAsync(IEnumerable<ImageLayer> layers, IBlobSource source, CancellationToken ct)
-    {
-        ImageLayer[] wanted = [.. ImageLayer.Distinct(layers)];
-        Array.Sort(wanted, static (left, right) => right.Blob.SizeBytes.CompareTo(left.Blob.SizeBytes));
-        var made = new ConcurrentDictionary<Digest, StoredLayer>();
-        if (Hold(wanted, made) is { Length: > 0 })
-        {
-            using FileLock? turn = await TakeTurnAsync(wanted, ct);
-            ImageLayer[] missing = Hold(wanted, made);
-            await BringAsync(missing, made, source, ct);
-        }
-
+        bool markers = _overlayMarkers.Value;
+        Directory.CreateDirectory(work + "/tree");
+        LayerIndex index = await UnpackAsync(layer, work, (source, markers), ct);
+        StoredLayer made = _own.Add(work, layer.DiffId, index, layer.Blob);
+        Log.Info("layer {Blob} unpacked: {Entries} entries, {Bytes} bytes of data", layer.Blob.Digest, index.Entries, index.DataBytes);
         return made;
     }
 
-    /// <summary>Leases first: what this image has is not what a clean-up may take for it.</summary>
-    /// <returns>The layers that are not there.</returns>
-    private ImageLayer[] Hold(ImageLayer[] wanted, ConcurrentDictionary<Digest, StoredLayer> made)
-    {
-        foreach (ImageLayer layer in wanted)
-        {
-            if (!made.ContainsKey(layer.DiffId) && Find(layer.DiffId) is { } cached)
-            {
-                made[layer.DiffId] = cached;
-            }
-        }
-
-        return [.. wanted.Where(layer => !made.ContainsKey(layer.DiffId))];
-    }
-
-    /// <summary>
-    /// Of several processes that want the same image one brings it, on all cores, and the others sleep: sixteen that divide the layers among them
-    /// take twice the processor time, since each warms up its own code and all of them compete. A matter of speed alone, the layers have locks of their own.
-    /// </summary>
-    private async Task<FileLock?> TakeTurnAsync(ImageLayer[] wanted, CancellationToken ct)
-    {
-        Digest image = Digest.Of(Encoding.ASCII.GetBytes(string.Join('\n', wanted.Select(layer => layer.DiffId.ToString()).Order(StringComparer.Ordinal))));
-        try
-        {
-            return await FileLock.AcquireAsync(cache.Lock("image-" + image.Hex), LockPatience, clock, ct);
-        }
-        catch (Exception e) when (e is TimeoutException or IOException)
-        {
-            Log.Warn("{Reason}; this process brings the layers itself", e.Message);
-            return null;
-        }
-    }
-
-    /// <summary>Where the disk runs full all the same, what nobody uses is removed and the rest is tried once more.</summary>
-    private async Task BringAsync(ImageLayer[] wanted, ConcurrentDictionary<Digest, StoredLayer> made, IBlobSource source, CancellationToken ct)
-    {
-        var room = new CacheRoom(cache, MaxBytes, clock);
-        ImageLayer[] missing = wanted;
-        room.Make([.. missing.Select(layer => layer.Blob)], ct);
-        var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount, LeastWorkers, MostWorkers), CancellationToken = ct };
-        for (bool last = false; missing.Length > 0; last = true)
-        {
-            try
-            {
-                await Parallel.ForEachAsync(missing, options, async (layer, token) => made[layer.DiffId] = await EnsureAsync(layer.Blob, layer.DiffId, source, token));
-                return;
-            }
-            catch (GridWrapperException e) when (e.Failure.PilotErrorCode == PilotError.NoLocalSpace)
-            {
-                Log.Warn("{Reason}", e.Message);
-                missing = [.. wanted.Where(layer => !made.ContainsKey(layer.DiffId))];
-                room.MakeAgain(e, [.. missing.Select(layer => layer.Blob)], last, ct);
-            }
-        }
-    }
-
-    /// <summary>Bytes the layers may take on disk before those used longest ago are removed; null for no limit.</summary>
-    public long? MaxBytes { get; init; }
-
-    /// <summary>Layers that shared roots hold; null for none.</summary>
-    public IReadOnlyDictionary<Digest, SharedLayer>? Shared { get; init; }
-
-    private StoredLayer? Find(Digest diffId) => _own.Find(diffId) ?? (Shared is not null && Shared.TryGetValue(diffId, out SharedLayer? layer) ? FindShared(diffId, layer) : null);
+    protected override void MakeRoom(CacheRoom room, IReadOnlyCollection<Descriptor> missing, CancellationToken ct) => room.Make(missing, ct);
 
     /// <summary>Used where it lies. The lease holds against the owner's own clean-up, if that runs under this kernel; else the site's promise must do.</summary>
     private StoredLayer? FindShared(Digest diffId, SharedLayer layer)
@@ -167,46 +60,11 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
         }
     }
 
-    /// <summary>Called with the layer's lock held.</summary>
-    private async Task<StoredLayer> ImportAsync(Descriptor blob, Digest diffId, IBlobSource source, CancellationToken ct)
+    private static async Task<LayerIndex> UnpackAsync(ImageLayer layer, string work, (IBlobSource Source, bool OverlayMarkers) how, CancellationToken ct)
     {
-        bool markers = _overlayMarkers.Value;
-        string work = cache.Temporary("layer-" + diffId.Hex);
-        for (int attempt = 1; ; attempt++)
-        {
-            TreeRemover.Remove(work);
-            Directory.CreateDirectory(work);
-            Directory.CreateDirectory(work + "/tree");
-            try
-            {
-                LayerIndex index = await UnpackAsync(new Wanted(blob, diffId, work, markers), source, ct);
-                StoredLayer made = _own.Add(work, diffId, index, blob);
-                Log.Info("layer {Blob} unpacked: {Entries} entries, {Bytes} bytes of data", blob.Digest, index.Entries, index.DataBytes);
-                return made;
-            }
-            catch (TransferBrokenException e) when (attempt < TransferTries)
-            {
-                Log.Warn("layer {Blob}: {Reason}; fetched again", blob.Digest, e.Message);
-                await Task.Delay(TimeSpan.FromSeconds(attempt), clock, ct);
-            }
-            catch (TransferBrokenException e)
-            {
-                OwnLayers.Discard(work);
-                throw LayerFault.Broken(blob.Digest, attempt, e);
-            }
-            catch
-            {
-                OwnLayers.Discard(work);
-                throw;
-            }
-        }
-    }
-
-    private static async Task<LayerIndex> UnpackAsync(Wanted wanted, IBlobSource source, CancellationToken ct)
-    {
-        await using Stream stream = await source.OpenAsync(wanted.Blob, ct);
-        using SafeFileHandle root = At.OpenDirectory(wanted.Work + "/tree");
-        var target = new UnpackTarget(root, wanted.Blob, wanted.DiffId, wanted.OverlayMarkers) { IndexPath = wanted.Work + "/" + CacheDirectory.IndexName };
+        await using Stream stream = await how.Source.OpenAsync(layer.Blob, ct);
+        using SafeFileHandle root = At.OpenDirectory(work + "/tree");
+        var target = new UnpackTarget(root, layer.Blob, layer.DiffId, how.OverlayMarkers) { IndexPath = work + "/" + CacheDirectory.IndexName };
         return await LayerPipeline.UnpackAsync(stream, target, ct);
     }
 
@@ -221,6 +79,4 @@ internal sealed class LayerStore(CacheDirectory cache, TimeProvider clock, Cache
         // A full disk says nothing of what the file system can do.
         return errno is Errno.ENOSPC or Errno.EDQUOT ? throw new LinuxException("mknodat", work.Path, errno) : errno == 0;
     }
-
-    private sealed record Wanted(Descriptor Blob, Digest DiffId, string Work, bool OverlayMarkers);
 }

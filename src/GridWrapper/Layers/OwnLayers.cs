@@ -50,8 +50,8 @@ internal sealed class OwnLayers(CacheDirectory cache, CacheLeases? leases)
         }
     }
 
-    /// <summary>The lease is taken before the rename: no clean-up comes in between.</summary>
-    private void Publish(string work, string final)
+    /// <summary>Gives finished work its place. The lease is taken before the rename: no clean-up comes in between.</summary>
+    internal void Publish(string work, string final)
     {
         if (DirectoryLease.TryShare(work) is { } lease)
         {

@@ -174,7 +174,7 @@ internal sealed class TarEntryReader(Stream source)
     {
         while (_remaining > 0)
         {
-            ReadData(_skip);
+            TakeData(int.MaxValue, _skip);
         }
 
         // Some writers leave out the padding at the very end of the archive.

@@ -30,19 +30,23 @@ internal sealed class NodeTable
     }
 
     /// <summary>A tree as it was written: <see cref="Nodes"/>, <see cref="Entries"/> and <see cref="Text"/> of another.</summary>
+    /// <param name="findable">Names will be looked for; otherwise directories can only be listed.</param>
     /// <exception cref="InvalidDataException">A number in it leads out of the arrays.</exception>
-    internal NodeTable(Node[] nodes, TreeEntry[] entries, byte[] text)
+    internal NodeTable(Node[] nodes, TreeEntry[] entries, byte[] text, bool findable = true)
     {
         (_nodes, _entries, _text) = (nodes, entries, text);
         (_nodeCount, _entryCount, _textLength) = (nodes.Length, entries.Length, text.Length);
         Check();
         int buckets = 512;
-        while (buckets < _entryCount * 2)
+        while (findable && buckets < _entryCount * 2)
         {
             buckets *= 2;
         }
 
-        Rehash(buckets);
+        if (findable)
+        {
+            Rehash(buckets);
+        }
     }
 
     internal ReadOnlySpan<Node> Nodes => _nodes.AsSpan(0, _nodeCount);
