@@ -3,6 +3,7 @@ using GridWrapper.Diagnostics;
 using GridWrapper.Layers;
 using GridWrapper.Planning;
 using GridWrapper.Running;
+using GridWrapper.Serving;
 using Newtonsoft.Json.Linq;
 
 namespace GridWrapper.Commands;
@@ -84,6 +85,7 @@ internal static class CacheCommand
             ["diskBytes"] = bytes,
             ["entries"] = items.Sum(item => item.Entries),
             ["layers"] = items.Count(item => item.Kind == CacheItemKind.Layer),
+            ["packed"] = items.Count(item => item.Kind == CacheItemKind.Packed),
             ["inUse"] = items.Count(item => item.InUse),
             ["shims"] = items.Count(item => item.Kind == CacheItemKind.Shim),
             ["unfinished"] = items.Count(item => item.Kind == CacheItemKind.Unfinished),
@@ -94,7 +96,7 @@ internal static class CacheCommand
         };
         string others = ((JArray)document["otherStores"]!).Count == 0 ? "" : $"; left alone, since another version of gridwrap made it: {string.Join(", ", document["otherStores"]!)}";
         string limit = call.Settings.Site.Cache.MaxBytes is { } most ? PlanText.Size((long)most) : "none";
-        Print(call, document, [$"{directory}: {PlanText.Size(bytes)} in {document["layers"]} layers with {document["entries"]} entries, {document["inUse"]} things in use; limit {limit}, free {(free is { } f ? PlanText.Size(f) : "unknown")}{others}", .. document["sharedRoots"]!.Select(Line)]);
+        Print(call, document, [$"{directory}: {PlanText.Size(bytes)} in {document["layers"]} layers and {document["packed"]} packed ones with {document["entries"]} entries, {document["inUse"]} things in use; limit {limit}, free {(free is { } f ? PlanText.Size(f) : "unknown")}{others}", .. document["sharedRoots"]!.Select(Line)]);
         return 0;
     }
 
@@ -114,16 +116,15 @@ internal static class CacheCommand
     {
         var faults = new JArray();
         var lines = new List<string>();
-        ImmutableArray<CacheItem> layers = [.. call.Inventory.List().Where(item => item.Kind == CacheItemKind.Layer), .. Shared(call)];
+        ImmutableArray<CacheItem> layers = [.. call.Inventory.List().Where(item => item.Kind is CacheItemKind.Layer or CacheItemKind.Packed), .. Shared(call)];
         var results = new ImmutableArray<string>[layers.Length];
         long read = 0;
         int unread = 0;
         Parallel.For(0, layers.Length, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = call.Stop }, i =>
         {
-            var verifier = new LayerVerifier(layers[i].Path);
-            results[i] = verifier.Verify(call.Stop);
-            Interlocked.Add(ref read, verifier.BytesRead);
-            Interlocked.Add(ref unread, verifier.Unread);
+            (results[i], long bytes, int entries) = Verify(layers[i], call.Stop);
+            Interlocked.Add(ref read, bytes);
+            Interlocked.Add(ref unread, entries);
         });
         for (int i = 0; i < layers.Length; i++)
         {
@@ -138,6 +139,18 @@ internal static class CacheCommand
         lines.Add(string.Create(CultureInfo.InvariantCulture, $"{layers.Length} layers, {PlanText.Size(read)} read, {faults.Count} damaged{(unread > 0 ? $"; {unread} entries of shared roots cannot be read by this user" : "")}"));
         Print(call, new JObject { ["directory"] = call.Settings.CacheDirectory, ["layers"] = layers.Length, ["bytesRead"] = read, ["unread"] = unread, ["damaged"] = faults }, lines);
         return faults.Count == 0 ? 0 : ExitCodes.TryElsewhere;
+    }
+
+    private static (ImmutableArray<string> Faults, long BytesRead, int Unread) Verify(CacheItem layer, CancellationToken ct)
+    {
+        if (layer.Kind == CacheItemKind.Packed)
+        {
+            var packed = new PackedVerifier(layer.Path);
+            return (packed.Verify(ct), packed.BytesRead, 0);
+        }
+
+        var verifier = new LayerVerifier(layer.Path);
+        return (verifier.Verify(ct), verifier.BytesRead, verifier.Unread);
     }
 
     private static int Collect(Call call)
@@ -159,6 +172,7 @@ internal static class CacheCommand
     private static string Kind(CacheItem item) => item.Kind switch
     {
         CacheItemKind.Layer => "layer",
+        CacheItemKind.Packed => "packed",
         CacheItemKind.Flat => "flat",
         CacheItemKind.Stack => "stack",
         CacheItemKind.Shim => "shim",

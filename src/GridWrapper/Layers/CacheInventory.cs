@@ -13,19 +13,18 @@ internal sealed class CacheInventory(CacheDirectory cache, TimeProvider clock)
     /// <summary>Everything, in the order of last use, longest ago first.</summary>
     internal ImmutableArray<CacheItem> List() =>
     [
-        .. Items("layers/sha256", CacheItemKind.Layer).Concat(Items("flat", CacheItemKind.Flat)).Concat(Items("stacks", CacheItemKind.Stack))
+        .. Items("layers/sha256", CacheItemKind.Layer).Concat(Items("packed/sha256", CacheItemKind.Packed)).Concat(Items("flat", CacheItemKind.Flat)).Concat(Items("stacks", CacheItemKind.Stack))
             .Concat(Items("cvmfs", CacheItemKind.Shim)).Concat(Items("tmp", CacheItemKind.Unfinished))
             .OrderBy(item => item.LastUsed),
     ];
 
     /// <summary>The layers of a shared root. Whether somebody uses them cannot be told.</summary>
     internal static ImmutableArray<CacheItem> ListShared(string root) => CacheRoots.IsTrusted(root)
-        ?
-        [
-            .. Directory.EnumerateDirectories(new CacheDirectory(root).Store + "/layers/sha256")
-                .Select(directory => Measured(directory, CacheItemKind.Layer) with { SharedRoot = root })
-                .OrderBy(item => item.LastUsed),
-        ]
+        ? [.. SharedItems(root, "/layers/sha256", CacheItemKind.Layer).Concat(SharedItems(root, "/packed/sha256", CacheItemKind.Packed)).OrderBy(item => item.LastUsed)]
+        : [];
+
+    private static IEnumerable<CacheItem> SharedItems(string root, string folder, CacheItemKind kind) => Directory.Exists(new CacheDirectory(root).Store + folder)
+        ? Directory.EnumerateDirectories(new CacheDirectory(root).Store + folder).Select(directory => Measured(directory, kind) with { SharedRoot = root })
         : [];
 
     /// <summary>Removes leftovers of killed processes and then, until so many bytes remain, what was used longest ago: flattened images and stacks first, they cost little to make again.</summary>
@@ -92,7 +91,7 @@ internal sealed class CacheInventory(CacheDirectory cache, TimeProvider clock)
     /// <summary>Flattened images and stacks first: they cost little to make again, and the files of a flattened image keep those of removed layers on the disk.</summary>
     private static IEnumerable<CacheItem> InOrder(ImmutableArray<CacheItem> all) => all
         .Where(item => item.Kind != CacheItemKind.Unfinished)
-        .OrderBy(item => item.Kind is CacheItemKind.Layer or CacheItemKind.Shim)
+        .OrderBy(item => item.Kind is CacheItemKind.Layer or CacheItemKind.Packed or CacheItemKind.Shim)
         .ThenBy(item => item.LastUsed);
 
     /// <summary>Removes one thing; false if somebody uses it.</summary>
@@ -151,7 +150,7 @@ internal sealed class CacheInventory(CacheDirectory cache, TimeProvider clock)
         (long bytes, long entries) = kind switch
         {
             CacheItemKind.Layer => TryRead(directory + "/layer.json") is { } index ? (index.DiskBytes > 0 ? index.DiskBytes : index.DataBytes, index.Entries) : (0, 0),
-            CacheItemKind.Shim or CacheItemKind.Stack => TreeSize.Of(directory),
+            CacheItemKind.Shim or CacheItemKind.Stack or CacheItemKind.Packed => TreeSize.Of(directory),
             _ => (0, 0),
         };
         return new CacheItem(kind, Path.GetFileName(directory), directory)

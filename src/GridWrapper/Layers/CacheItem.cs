@@ -5,6 +5,9 @@ internal enum CacheItemKind
 {
     Layer,
 
+    /// <summary>A layer kept as its archive, to be served.</summary>
+    Packed,
+
     /// <summary>A flattened image; its files are links into layers.</summary>
     Flat,
 

@@ -270,7 +270,7 @@ internal sealed class NodeTable
         foreach (ref readonly Node node in Nodes)
         {
             bool isLink = NodeKind.IsLink(node.Mode);
-            sound &= node.FirstEntry >= None && node.FirstEntry < _entryCount && node.LastEntry >= None && node.LastEntry < _entryCount && (uint)node.Parent < (uint)_nodeCount
+            sound &= node.FirstEntry >= None && node.FirstEntry < _entryCount && node.LastEntry >= None && node.LastEntry < _entryCount && node.Parent >= 0 && node.Parent < _nodeCount
                 && node.Size >= 0 && (!isLink || (node.Data >= 0 && node.Size <= _textLength && node.Data <= _textLength - node.Size));
         }
 
@@ -279,7 +279,7 @@ internal sealed class NodeTable
             ref readonly TreeEntry entry = ref _entries[i];
 
             // Forward only, so that no list of names goes in circles.
-            sound &= (uint)entry.Directory < (uint)_nodeCount && entry.NameLength is > 0 and <= 255 && entry.NameStart >= 0 && entry.NameStart <= _textLength - entry.NameLength
+            sound &= entry.Directory >= 0 && entry.Directory < _nodeCount && entry.NameLength is > 0 and <= 255 && entry.NameStart >= 0 && entry.NameStart <= _textLength - entry.NameLength
                 && entry.Node >= None && entry.Node < _nodeCount && (entry.Next == None || (entry.Next > i && entry.Next < _entryCount));
         }
 

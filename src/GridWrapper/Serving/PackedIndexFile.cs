@@ -218,7 +218,7 @@ internal static class PackedIndexFile
     {
         private int _at;
 
-        internal int Node() => (uint)marks[_at] < (uint)nodes ? marks[_at++] : throw new InvalidDataException("an index of a packed layer leads out of itself");
+        internal int Node() => marks[_at] >= 0 && marks[_at] < nodes ? marks[_at++] : throw new InvalidDataException("an index of a packed layer leads out of itself");
 
         internal int[] NodesOf(int count)
         {
