@@ -26,14 +26,14 @@ internal sealed class FuseServer : IDisposable
     private readonly Action? _answered;
     private readonly int _mostHelpers;
     private readonly object _lock = new();
-    private readonly List<Reader> _readers = [];
+    private readonly List<FuseReader> _readers = [];
     private readonly object _watch = new();
     private readonly object _pause = new();
 
     /// <summary>The counts of the readers that have ended.</summary>
     private readonly FuseAnswers _past;
     private readonly CountdownEvent _living = new(1);
-    private Reader? _leader;
+    private FuseReader? _leader;
     private int _resting;
     private int _calls;
     private int _reads;
@@ -129,7 +129,7 @@ internal sealed class FuseServer : IDisposable
     {
         if (!_ended && _readers.Count < MostThreads)
         {
-            Reader reader = new(_tree, _slow);
+            FuseReader reader = new(_tree, _slow);
             _readers.Add(reader);
             StartThread(() => Live(reader), "serve");
         }
@@ -167,7 +167,7 @@ internal sealed class FuseServer : IDisposable
         }
     }
 
-    private void Live(Reader reader)
+    private void Live(FuseReader reader)
     {
         int streak = 0;
         while (!Volatile.Read(ref _ended))
@@ -204,13 +204,15 @@ internal sealed class FuseServer : IDisposable
         }
     }
 
-    private void Handle(Reader reader, int count)
+    private void Handle(FuseReader reader, int count)
     {
         ReadOnlySpan<byte> request = reader.Request.Span[..count];
         uint opcode = count >= FuseWire.InHeader ? System.Buffers.Binary.BinaryPrimitives.ReadUInt32LittleEndian(request[4..]) : 0;
         bool isRead = opcode == FuseWire.Read;
         if (isRead)
         {
+            // Whoever took a held up leader's place may be held up as well.
+            _ = IsLeader(reader);
             Volatile.Write(ref reader.Turn, reader.Turn + 1);
             NoteRead();
         }
@@ -244,7 +246,7 @@ internal sealed class FuseServer : IDisposable
         }
     }
 
-    private bool IsLeader(Reader reader) => ReferenceEquals(Volatile.Read(ref _leader), reader) || Interlocked.CompareExchange(ref _leader, reader, null) is null;
+    private bool IsLeader(FuseReader reader) => ReferenceEquals(Volatile.Read(ref _leader), reader) || Interlocked.CompareExchange(ref _leader, reader, null) is null;
 
     private int CallHelp()
     {
@@ -283,7 +285,7 @@ internal sealed class FuseServer : IDisposable
         }
     }
 
-    private void Leave(Reader reader)
+    private void Leave(FuseReader reader)
     {
         lock (_lock)
         {
@@ -300,7 +302,7 @@ internal sealed class FuseServer : IDisposable
     {
         while (WaitForRead())
         {
-            Reader? leader = Volatile.Read(ref _leader);
+            FuseReader? leader = Volatile.Read(ref _leader);
             long turn = Turn(leader);
             lock (_pause)
             {
@@ -332,9 +334,9 @@ internal sealed class FuseServer : IDisposable
         return !Volatile.Read(ref _ended);
     }
 
-    private static long Turn(Reader? reader) => reader is null ? 0 : Volatile.Read(ref reader.Turn);
+    private static long Turn(FuseReader? reader) => reader is null ? 0 : Volatile.Read(ref reader.Turn);
 
-    private void Replace(Reader leader)
+    private void Replace(FuseReader leader)
     {
         lock (_lock)
         {
@@ -375,24 +377,5 @@ internal sealed class FuseServer : IDisposable
 
         _device.Stop();
         _slow.Dispose();
-    }
-
-    /// <summary>One thread's own.</summary>
-    private sealed class Reader(ServedTree tree, SlowReads slow) : IDisposable
-    {
-        /// <summary>Counts up at the begin and at the end of every read: odd while it is at one.</summary>
-        internal long Turn;
-
-        internal FuseAnswers Answers { get; } = new(tree, slow);
-
-        internal NativeBuffer Request { get; } = new(FuseWire.RequestBytes);
-
-        internal NativeBuffer Reply { get; } = new(FuseWire.OutHeader + FuseWire.MaximumRead);
-
-        public void Dispose()
-        {
-            Request.Dispose();
-            Reply.Dispose();
-        }
     }
 }

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# fuzz-serving.sh [--seconds N]: feeds made-up and damaged requests to the decoder of the served root for N seconds (default 10), with a seed of its own. Stdout: one line with
+# the number of requests and the seed. Exit 1 at the first reply that is not well-formed; the test's message holds the request.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+seconds=10
+if [ "${1:-}" = --seconds ]; then
+    seconds=${2:?usage: fuzz-serving.sh [--seconds N]}
+fi
+cd "$here/../.."
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+output=$(GRIDWRAP_FUZZ_SECONDS=$seconds dotnet test tests/GridWrapper.Tests --nologo --filter FullyQualifiedName~FuseFuzzTests --logger "console;verbosity=detailed" 2>&1) || { printf '%s\n' "$output" >&2; exit 1; }
+printf '%s\n' "$output" | grep -oE '[0-9]+ requests, seed [0-9]+'
