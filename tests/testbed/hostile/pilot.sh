@@ -5,6 +5,8 @@
 set -uo pipefail
 dir=$1 gridwrap=$2
 secrets=$dir/pilot job=$dir/job
+priority() { ps -o ni= -p $$ | tr -d ' '; }
+began_with=$(priority)
 
 answer() { printf '%s\t%s\n' "$1" "$2"; }
 
@@ -24,7 +26,7 @@ listing() { (cd "$secrets" && find . -type f -printf '%p %m %s ' -exec sha256sum
 
 after() {
     kill -0 $$ && answer pilot-alive yes
-    answer pilot-priority-after "$(ps -o ni= -p $$ | tr -d ' ')"
+    answer pilot-priority-after "$(($(priority) - began_with))"
     [[ $1 == "$(listing)" ]] && answer secrets-untouched yes || answer secrets-untouched no
     for _ in {1..40}; do pgrep -f '^sleep 76545$' >/dev/null || break; sleep 0.05; done
     pgrep -f '^sleep 76545$' >/dev/null && answer daemon-after alive || answer daemon-after gone
