@@ -15,6 +15,9 @@ internal sealed record PlanInput
     /// <summary>Absolute path of the node's cache.</summary>
     public required string CacheDirectory { get; init; }
 
+    /// <summary>Absolute paths of caches that are only read.</summary>
+    public ImmutableArray<string> SharedCaches { get; init; } = [];
+
     /// <summary>Bytes on disk of what the cache holds and nobody uses; looked at only where space is short.</summary>
     public long RemovableBytes { get; init; }
 

@@ -4,6 +4,7 @@ using GridWrapper.Layers;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
 using GridWrapper.Registries;
+using GridWrapper.Serving;
 using GridWrapper.Strategies;
 
 namespace GridWrapper.Running;
@@ -110,6 +111,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         Host = host,
         Image = image,
         CacheDirectory = Settings.CacheDirectory,
+        SharedCaches = Settings.SharedCaches,
         Writable = Settings.Writable,
         MissingGpu = GpuChoice.Missing(Settings, host),
         ForcedStrategy = Settings.ForcedStrategy,
@@ -133,6 +135,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         {
             CachedLayers = own.Union(shared?.Keys ?? []),
             SharedLayers = shared,
+            PackedLayers = image.Reference is ImageReference.InRegistry ? PackedStore.FindCached(new CacheDirectory(Settings.CacheDirectory), config.DiffIds, Settings.SharedCaches) : null,
         };
     }
 

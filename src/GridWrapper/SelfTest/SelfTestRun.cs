@@ -52,6 +52,7 @@ internal sealed class SelfTestRun(RunSettings settings, string directory, Action
                 ("cvmfs-layers", served.ToString(), layersOnly),
                 ("local", $"oci:{Path.Combine(directory, "layout")}:{Tag}", cvmfs),
                 ("registry", served.ToString(), cvmfs),
+                ("packed", served.ToString(), cvmfs),
                 ("sif", Path.Combine(directory, "image.sif"), cvmfs),
             ])
         {

@@ -10,12 +10,14 @@ internal sealed record SiteProfile
     public CvmfsPolicy Cvmfs { get; init; } = new();
 
     /// <summary>Strategy names in the order of preference at equal cost; a strategy not named here is not used.</summary>
-    public ImmutableArray<string> Strategies { get; init; } = ["directory", "cvmfs-flat", "cvmfs-layers", "local", "sif", "registry"];
+    public ImmutableArray<string> Strategies { get; init; } = ["directory", "cvmfs-flat", "cvmfs-layers", "local", "sif", "registry", "packed", "lazy"];
 
     /// <summary>Launcher names in the order of preference; a launcher not named here is not used.</summary>
     public ImmutableArray<string> Launchers { get; init; } = ["rootless", "apptainer"];
 
     public CachePolicy Cache { get; init; } = new();
+
+    public ServingPolicy Serving { get; init; } = new();
 
     /// <summary>
     /// Directories of layers, looked into in this order. Unless --cache, GRIDWRAP_CACHE or cache.directory name another place, new layers go to the first in which the user may keep

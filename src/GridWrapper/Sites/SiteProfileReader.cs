@@ -11,6 +11,7 @@ namespace GridWrapper.Sites;
 internal static class SiteProfileReader
 {
     private static readonly NumberRange Deadline = new(0.1, 3600);
+    private static readonly NumberRange Minutes = new(0.01, 1440);
     private static readonly NumberRange Grace = new(0, 600);
     private static readonly NumberRange Limit = new(1, 31_536_000);
     private static readonly NumberRange CacheBytes = new(1e6, 1e18);
@@ -89,6 +90,7 @@ internal static class SiteProfileReader
             Strategies = root.Preference("strategies", otherwise.Strategies, ProfileRules.OneOf(ProfileRules.StrategyNames)),
             Launchers = root.Preference("launchers", otherwise.Launchers, ProfileRules.OneOf(ProfileRules.LauncherNames)),
             Cache = root.Section("cache") is { } cache ? ReadCache(cache) : otherwise.Cache,
+            Serving = root.Section("serving") is { } serving ? ReadServing(serving) : otherwise.Serving,
             CacheRoots = root.Distinct("cacheRoots", ProfileRules.CacheRoot),
             Registries = root.Section("registries") is { } registries ? ReadRegistries(registries) : otherwise.Registries,
             Images = root.Section("images") is { } images ? ImagePolicyReader.Read(images) : otherwise.Images,
@@ -160,6 +162,19 @@ internal static class SiteProfileReader
         {
             Directory = section.OptionalText("directory", ProfileRules.ExpandablePath),
             MaxBytes = section.OptionalNumber("maxBytes", CacheBytes),
+        };
+        section.Finish();
+        return policy;
+    }
+
+    private static ServingPolicy ReadServing(ProfileSection section)
+    {
+        ServingPolicy otherwise = new();
+        ServingPolicy policy = new()
+        {
+            Fill = section.Text("fill", otherwise.Fill, ProfileRules.OneOf([ServingPolicy.Background, ServingPolicy.BeforeRun, ServingPolicy.OnDemand])),
+            FillMinutes = section.Number("fillMinutes", otherwise.FillMinutes, Minutes),
+            PatienceMinutes = section.Number("patienceMinutes", otherwise.PatienceMinutes, Minutes),
         };
         section.Finish();
         return policy;
