@@ -19,6 +19,15 @@ internal abstract class EndToEndFixture
     /// <summary>An area that is looked after at the end of the test.</summary>
     protected Area NewArea() => Register(new Area());
 
+    /// <summary>A node where everybody may open /dev/fuse, as on most.</summary>
+    protected Area FuseNode()
+    {
+        Area area = NewArea();
+        string id = area.Uid.ToString(CultureInfo.InvariantCulture);
+        area.Entrance = [Testbed.Script("fuse-node.sh"), "/usr/bin/setpriv", "--reuid", id, "--regid", id, "--clear-groups", "--"];
+        return area;
+    }
+
     protected Area Register(Area area)
     {
         _areas.Add(area);

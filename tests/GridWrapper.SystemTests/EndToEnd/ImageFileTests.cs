@@ -122,15 +122,6 @@ internal sealed class ImageFileTests : EndToEndFixture
         yield return ("handed-over", trixie, ["--launcher", "apptainer", Squashfs("lzo")]);
     }
 
-    /// <summary>A node with squashfuse where everybody may open /dev/fuse.</summary>
-    private Area FuseNode()
-    {
-        Area area = NewArea();
-        string id = area.Uid.ToString(CultureInfo.InvariantCulture);
-        area.Entrance = [Testbed.Script("fuse-node.sh"), "/usr/bin/setpriv", "--reuid", id, "--regid", id, "--clear-groups", "--"];
-        return area;
-    }
-
     private static async Task<string?> ChosenWayAsync(Area area, string[] words, CancellationToken ct)
     {
         Outcome outcome = await area.RunAsync(ct, ["plan", "--json", .. words]);
