@@ -47,7 +47,7 @@ internal static class Planner
     }
 
     private static Verdict.Refused? OnlyWith(IRootfsStrategy strategy, string launcher) =>
-        strategy.OnlyLauncher is { } only && only != launcher ? Verdict.DoesNotApply($"{strategy.Name} ({strategy.Way}) needs the launcher {only}") : null;
+        strategy.OnlyLauncher is { } only && only != launcher ? Verdict.DoesNotApply($"{(strategy.Way.Length == 0 ? strategy.Name : $"{strategy.Name} ({strategy.Way})")} needs the launcher {only}") : null;
 
     /// <summary>What the site's image policy bars is refused in every way that would have served it.</summary>
     private static Verdict Barred(PlanInput input, Verdict verdict) => input.Image.Barred is not { } barred || verdict is Verdict.Refused { NotApplicable: true } ? verdict : new Verdict.Refused
