@@ -1,4 +1,3 @@
-using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Layers;
 using GridWrapper.Planning;
@@ -14,7 +13,7 @@ internal sealed class PackedStrategy(RegistryClientFactory clients, TimeProvider
     internal const string StrategyName = "packed";
 
     /// <summary>Files of the cache for each layer: content, index and their directory.</summary>
-    private const int FilesPerLayer = 3;
+    internal const int FilesPerLayer = 3;
 
     /// <summary>Held until the process ends: the payload runs on what is leased.</summary>
     private readonly CacheLeases _leases = new(clock);
@@ -45,7 +44,7 @@ internal sealed class PackedStrategy(RegistryClientFactory clients, TimeProvider
             missing.IsEmpty ? "all layers lie packed in the cache" : $"{missing.Length} of {image.Manifest.Layers.Length} layers have to be pulled; they are served without being unpacked");
     }
 
-    public Rootfs Predict(PlanInput input, RootfsForm form) => Described(input, input.Image.PackedLayers ?? []);
+    public Rootfs Predict(PlanInput input, RootfsForm form) => Described(StrategyName, input, input.Image.PackedLayers ?? []);
 
     public async Task<Rootfs> MaterialiseAsync(PlanInput input, RootfsForm form, CancellationToken ct)
     {
@@ -69,7 +68,7 @@ internal sealed class PackedStrategy(RegistryClientFactory clients, TimeProvider
         var store = new PackedStore(cache, clock, _leases) { MaxBytes = (long?)input.Site.Cache.MaxBytes, SharedRoots = input.SharedCaches };
         IReadOnlyDictionary<Digest, PackedLayer> layers = await store.EnsureAllAsync(image.Layers, new RegistryBlobs(client, (ImageReference.InRegistry)input.Image.Reference), ct);
         PullRate.Note(input.CacheDirectory, client.Counter.Bytes, clock.GetElapsedTime(began), PullRate.Packing);
-        Rootfs made = Described(input, [.. layers.Values.Where(layer => layer.WasCached).Select(layer => layer.DiffId)]);
+        Rootfs made = Described(StrategyName, input, [.. layers.Values.Where(layer => layer.WasCached).Select(layer => layer.DiffId)]);
         Directory.CreateDirectory(made.LowerDirectories[0]);
         int packed = layers.Values.Count(layer => !layer.WasCached);
         return made with
@@ -79,12 +78,14 @@ internal sealed class PackedStrategy(RegistryClientFactory clients, TimeProvider
         };
     }
 
-    private static Rootfs Described(PlanInput input, ImmutableHashSet<Digest> cached)
+    /// <summary>What is known of a served root before its tree is.</summary>
+    /// <param name="cached">DiffIDs of layers that were packed before.</param>
+    internal static Rootfs Described(string strategy, PlanInput input, ImmutableHashSet<Digest> cached)
     {
         ResolvedImage image = input.Image.Resolved.IsKnown(out ResolvedImage known) ? known : throw new InvalidOperationException("called without a usable verdict");
         return new Rootfs
         {
-            Strategy = StrategyName,
+            Strategy = strategy,
             LowerDirectories = [input.CacheDirectory + "/mount"],
             IsServed = true,
             Config = image.Config,
