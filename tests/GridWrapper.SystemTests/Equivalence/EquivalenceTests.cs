@@ -12,6 +12,7 @@ namespace GridWrapper.SystemTests.Equivalence;
 internal sealed class EquivalenceTests
 {
     private const int UsualStacks = 60;
+    private const int StacksOfAnyBuilder = 5;
     private string _lister = "";
 
     private static IEnumerable<int> Seeds() =>
@@ -31,6 +32,7 @@ internal sealed class EquivalenceTests
         string[] flat = await views.FlattenedAsync(ct);
         string[] stacked = await views.RegistryAsync(ct);
         string[] umoci = await views.UmociAsync();
+        string[] packed = await views.PackedAsync(ct);
         string[] mixed = await views.HybridAsync(some, 0, ct);
         using Views others = new(files, _lister);
         string[] inPlace = await others.HybridAsync(all, 0, ct);
@@ -41,6 +43,7 @@ internal sealed class EquivalenceTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(Difference(flat, stacked), Is.Empty, "pulled and stacked, against flattened");
+            Assert.That(Difference(flat, packed), Is.Empty, "packed (tree), against flattened");
             Assert.That(Difference(flat, mixed), Is.Empty, $"layers {string.Join(',', some)} in CVMFS, the others pulled, against flattened");
             Assert.That(Difference(flat, inPlace), Is.Empty, "all layers in CVMFS, against flattened");
             Assert.That(Difference(flat, chain), Is.Empty, "a chain in CVMFS below layers in CVMFS, against flattened");
@@ -49,6 +52,42 @@ internal sealed class EquivalenceTests
             Assert.That(Difference(WithoutDirectoryTimes(flat), WithoutDirectoryTimes(umoci)), Is.Empty, "as umoci unpacks it, against flattened");
             Assert.That(others.Origins[0].Source, Is.EqualTo("cvmfs"), "the base layer, which has no removals");
         }
+    }
+
+    /// <summary>Those alone whose files need no kernel, in numbers; with directories that no entry names and links into lower layers, too.</summary>
+    [TestCaseSource(nameof(Seeds))]
+    public async Task A_random_stack_of_any_builder_is_the_same_tree_packed_and_flattened(int seed, CancellationToken ct)
+    {
+        for (int i = 0; i < StacksOfAnyBuilder; i++)
+        {
+            int number = (seed * 1000) + i;
+            ImmutableArray<ImmutableArray<StackEntry>> stack = RandomStack.Make(number, RandomStack.Features.Implied | RandomStack.Features.Borrowed);
+            if (ImpliesOverLink(stack))
+            {
+                continue;
+            }
+
+            using Views views = new(new StackFiles(stack), _lister);
+            Assert.That(Difference(await OrRefusalAsync(views.FlattenedAsync(ct)), await OrRefusalAsync(views.PackedAsync(ct))), Is.Empty, $"stack {number}");
+        }
+    }
+
+    /// <summary>A directory that a layer only implies lies on a link of a lower layer: what the layer does in both places then depends on the order of names, and each way has its own.</summary>
+    private static bool ImpliesOverLink(ImmutableArray<ImmutableArray<StackEntry>> stack)
+    {
+        HashSet<string> links = [];
+        foreach (ImmutableArray<StackEntry> layer in stack)
+        {
+            HashSet<string> stated = [.. layer.Where(entry => entry.Kind == 'd').Select(entry => entry.Path)];
+            if (layer.Any(entry => Enumerable.Range(0, entry.Path.Length).Any(i => entry.Path[i] == '/' && !stated.Contains(entry.Path[..i]) && links.Contains(entry.Path[..i]))))
+            {
+                return true;
+            }
+
+            links.UnionWith(layer.Where(entry => entry.Kind == 'l').Select(entry => entry.Path));
+        }
+
+        return false;
     }
 
     /// <summary>More than fit in one page of mount options by their own names, and more than the kernel stacks.</summary>
@@ -61,12 +100,14 @@ internal sealed class EquivalenceTests
         string[] stacked = await views.RegistryAsync(ct);
         string[] fuse = await views.FuseAsync(ct);
         string[] hybrid = await views.HybridAsync([.. Enumerable.Range(0, count)], 0, ct);
+        string[] packed = await views.PackedAsync(ct);
         using (Assert.EnterMultipleScope())
         {
             Assert.That(flat, Has.Length.EqualTo(4), "the directory, the files of the two topmost layers, and the one that all replace");
             Assert.That(Difference(flat, stacked), Is.Empty, "pulled and stacked");
             Assert.That(Difference(flat, fuse), Is.Empty, "stacked by fuse-overlayfs");
             Assert.That(Difference(flat, hybrid), Is.Empty, "in CVMFS");
+            Assert.That(Difference(flat, packed), Is.Empty, "packed (tree)");
             Assert.That(views.Origins.Count(o => o.Source == "cvmfs"), Is.EqualTo(count <= 166 ? count : 165), "as many as fit with the directories that correct their removals");
         }
     }
@@ -90,6 +131,19 @@ internal sealed class EquivalenceTests
         catch (Diagnostics.GridWrapperException e) when (e.Failure is { Step: "expect", Errno: "ENOMEM" })
         {
             return flattened;
+        }
+    }
+
+    /// <summary>A link to a file that no layer has any more: both refuse the image, with the same words.</summary>
+    private static async Task<string[]> OrRefusalAsync(Task<string[]> view)
+    {
+        try
+        {
+            return await view;
+        }
+        catch (Diagnostics.GridWrapperException e) when (e.Failure.Blame == Diagnostics.Blame.Image)
+        {
+            return [e.Message];
         }
     }
 

@@ -4,6 +4,7 @@ using GridWrapper.Launching;
 using GridWrapper.Layers;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
+using GridWrapper.Serving;
 using GridWrapper.Sites;
 using GridWrapper.Strategies;
 using GridWrapper.SystemTests.EndToEnd;
@@ -56,6 +57,17 @@ internal sealed class Views : IDisposable
         string bundle = Path.Combine(_base, "bundle");
         await Tool.RunAsync("/usr/bin/umoci", "unpack", "--rootless", "--image", layout + ":t", bundle);
         return await ListAsync(bundle + "/rootfs");
+    }
+
+    /// <summary>All layers packed, put together in memory, and read from their archives.</summary>
+    internal async Task<string[]> PackedAsync(CancellationToken ct)
+    {
+        CacheDirectory cache = Cache("packed");
+        cache.Prepare();
+        ImmutableArray<ImageLayer> layers = [.. _files.Descriptors.Zip(_files.DiffIds, (blob, diffId) => new ImageLayer(blob, diffId))];
+        IReadOnlyDictionary<Digest, PackedLayer> packed = await new PackedStore(cache, TimeProvider.System).EnsureAllAsync(layers, new Blobs(_files), ct);
+        using ServedRoot root = PackedRoot.Make(_files.ConfigDigest, layers.Select(layer => packed[layer.DiffId]));
+        return TableLines.Of(root, [.. OfTheLauncher]);
     }
 
     /// <summary>Some layers in CVMFS, the first <paramref name="chain"/> of them as a chain, the rest pulled.</summary>
