@@ -48,8 +48,14 @@ internal sealed unsafe class DescriptorSocket : IDisposable
         }
     }
 
-    /// <summary>One byte for the other side; nothing where it is gone.</summary>
-    internal void Send(byte value) => _ = Libc.Send(_socket, &value, 1, Libc.MSG_NOSIGNAL);
+    /// <summary>One byte for the other side; nothing where it is gone, or this one closed.</summary>
+    internal void Send(byte value)
+    {
+        if (!_socket.IsClosed)
+        {
+            _ = Libc.Send(_socket, &value, 1, Libc.MSG_NOSIGNAL);
+        }
+    }
 
     /// <summary>Ends a wait of <see cref="Receive"/>, and tells the other side that nothing more will come.</summary>
     internal void Stop() => _ = Libc.Shutdown(_socket, Both);

@@ -15,7 +15,6 @@ internal sealed class FuseServer : IDisposable
 
     /// <summary>Replaced readers are held up by disks, and do not count as helpers.</summary>
     private const int MostThreads = 64;
-    private const int StackBytes = 256 * 1024;
     private const int HeldUpMilliseconds = 3;
     private static readonly TimeSpan Leisure = TimeSpan.FromSeconds(10);
     private static readonly RoomLog Log = new(nameof(FuseServer));
@@ -32,14 +31,13 @@ internal sealed class FuseServer : IDisposable
 
     /// <summary>The counts of the readers that have ended.</summary>
     private readonly FuseAnswers _past;
-    private readonly CountdownEvent _living = new(1);
+    private readonly ServingThreads _threads = new();
     private FuseReader? _leader;
     private int _resting;
     private int _calls;
     private int _reads;
     private bool _ended;
     private bool _stopped;
-    private double _processorSeconds;
 
     /// <param name="device">Mounted, and nobody's any more when the server ends.</param>
     /// <param name="tree">What is served.</param>
@@ -47,7 +45,7 @@ internal sealed class FuseServer : IDisposable
     internal FuseServer(RequestDevice device, ServedTree tree, Action? answered)
     {
         (_device, _tree, _answered) = (device, tree, answered);
-        _slow = new SlowReads(device, (_, seconds) => Account(seconds));
+        _slow = new SlowReads(device, _threads.Account);
         _past = new FuseAnswers(tree, null);
         _mostHelpers = Math.Clamp(Environment.ProcessorCount - 1, 1, MostHelpers);
     }
@@ -59,7 +57,7 @@ internal sealed class FuseServer : IDisposable
         {
             lock (_lock)
             {
-                return ServingFigures.Of([_past, .. _readers.Select(r => r.Answers)], _slow.Count, _processorSeconds, _tree.Touches.Order);
+                return ServingFigures.Of([_past, .. _readers.Select(r => r.Answers)], _slow.Count, _threads.ProcessorSeconds, _tree.Touches.Order);
             }
         }
     }
@@ -83,7 +81,7 @@ internal sealed class FuseServer : IDisposable
             StartReader();
         }
 
-        StartThread(WatchLeader, "serve-watch");
+        _threads.Start(WatchLeader, "serve-watch");
     }
 
     /// <summary>Ends the mount: what still uses it is told that it is gone. A thread that is held up by a disk or waits for the network is left to its own end.</summary>
@@ -96,10 +94,9 @@ internal sealed class FuseServer : IDisposable
 
         _stopped = true;
         End();
-        _ = _living.Signal();
-        if (!_living.Wait(patience))
+        if (_threads.End(patience) is > 0 and var left)
         {
-            Log.Warn("{Count} threads of the served root have not ended", _living.CurrentCount);
+            Log.Warn("{Count} threads of the served root have not ended", left);
         }
 
         _device.Dispose();
@@ -109,10 +106,7 @@ internal sealed class FuseServer : IDisposable
     {
         Stop(TimeSpan.Zero);
         _slow.Dispose();
-        if (_living.IsSet)
-        {
-            _living.Dispose();
-        }
+        _threads.Dispose();
     }
 
     /// <summary>Sends a reply. The kernel no longer wanting it is nothing special.</summary>
@@ -131,39 +125,29 @@ internal sealed class FuseServer : IDisposable
         {
             FuseReader reader = new(_tree, _slow);
             _readers.Add(reader);
-            StartThread(() => Live(reader), "serve");
+            try
+            {
+                _threads.Start(() => Live(reader), "serve");
+            }
+            catch
+            {
+                _ = _readers.Remove(reader);
+                reader.Dispose();
+                throw;
+            }
         }
     }
 
-    private void StartThread(Action run, string name)
-    {
-        if (!_living.TryAddCount())
-        {
-            return;
-        }
-
-        Thread thread = new(() => Counted(run), StackBytes) { IsBackground = true, Name = name };
-        thread.Start();
-    }
-
-    private void Counted(Action run)
+    /// <summary>One more, where memory and the user's limits allow it.</summary>
+    private void StartHelper()
     {
         try
         {
-            run();
+            StartReader();
         }
-        finally
+        catch (Exception e) when (e is LinuxException or OutOfMemoryException or ThreadStartException)
         {
-            Account(RequestDevice.ThreadSeconds());
-            _ = _living.Signal();
-        }
-    }
-
-    private void Account(double seconds)
-    {
-        lock (_lock)
-        {
-            _processorSeconds += seconds;
+            Log.Warn("no further thread for the served root: {Message}", e.Message);
         }
     }
 
@@ -259,7 +243,7 @@ internal sealed class FuseServer : IDisposable
             }
             else if (_readers.Count <= _mostHelpers)
             {
-                StartReader();
+                StartHelper();
             }
         }
 
@@ -352,7 +336,7 @@ internal sealed class FuseServer : IDisposable
             }
             else
             {
-                StartReader();
+                StartHelper();
             }
         }
     }

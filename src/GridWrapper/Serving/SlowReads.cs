@@ -5,7 +5,7 @@ using GridWrapper.Linux;
 namespace GridWrapper.Serving;
 
 /// <summary>Threads for reads that wait for the network: as many as there are reads, up to a limit, and none when there are none for a while.</summary>
-internal sealed class SlowReads(RequestDevice device, Action<Thread, double> ended) : ISlowReads, IDisposable
+internal sealed class SlowReads(RequestDevice device, Action<double> ended) : ISlowReads, IDisposable
 {
     private const int MaximumThreads = 64;
     private const int StackBytes = 256 * 1024;
@@ -31,20 +31,21 @@ internal sealed class SlowReads(RequestDevice device, Action<Thread, double> end
 
     public void Take(in SlowRead read)
     {
+        int errno = Errno.EINTR;
         lock (_lock)
         {
             Count++;
             int early = Array.IndexOf(_early, read.Unique);
             if (early < 0 && !_stopped)
             {
-                _waiting.Enqueue(read);
-                if (_waiting.Count > _idle)
+                if (_waiting.Count < _idle || StartOne())
                 {
-                    StartOne();
+                    _waiting.Enqueue(read);
+                    Monitor.Pulse(_lock);
+                    return;
                 }
 
-                Monitor.Pulse(_lock);
-                return;
+                errno = Errno.EIO;
             }
 
             if (early >= 0)
@@ -53,7 +54,7 @@ internal sealed class SlowReads(RequestDevice device, Action<Thread, double> end
             }
         }
 
-        Refuse(read.Unique);
+        Refuse(read.Unique, errno);
     }
 
     public void Interrupt(ulong unique)
@@ -72,7 +73,7 @@ internal sealed class SlowReads(RequestDevice device, Action<Thread, double> end
             }
         }
 
-        Refuse(unique);
+        Refuse(unique, Errno.EINTR);
     }
 
     /// <summary>Nothing is begun any more; what waits for the network is left to its own end.</summary>
@@ -105,19 +106,35 @@ internal sealed class SlowReads(RequestDevice device, Action<Thread, double> end
         return found;
     }
 
-    private void StartOne()
+    /// <summary>One more thread, where memory and the user's limits allow it; false where there is none at all.</summary>
+    private bool StartOne()
     {
         int slot = Array.IndexOf(_alive, false);
-        if (slot >= 0)
+        if (slot < 0)
         {
+            return true;
+        }
+
+        NativeBuffer? reply = null;
+        try
+        {
+            reply = new NativeBuffer(FuseWire.OutHeader + FuseWire.MaximumRead);
+            NativeBuffer own = reply;
+            new Thread(() => Live(slot, own), StackBytes) { IsBackground = true, Name = "serve-wait" }.Start();
             _alive[slot] = true;
-            new Thread(() => Live(slot), StackBytes) { IsBackground = true, Name = "serve-wait" }.Start();
+            return true;
+        }
+        catch (Exception e) when (e is LinuxException or OutOfMemoryException or ThreadStartException)
+        {
+            Log.Warn("no further thread for reads that wait: {Message}", e.Message);
+            reply?.Dispose();
+            return Array.IndexOf(_alive, true) >= 0;
         }
     }
 
-    private void Live(int slot)
+    private void Live(int slot, NativeBuffer buffer)
     {
-        using NativeBuffer reply = new(FuseWire.OutHeader + FuseWire.MaximumRead);
+        using NativeBuffer reply = buffer;
         while (Next(slot) is { } read)
         {
             int result = Result(read, reply);
@@ -134,7 +151,7 @@ internal sealed class SlowReads(RequestDevice device, Action<Thread, double> end
             }
         }
 
-        ended(Thread.CurrentThread, RequestDevice.ThreadSeconds());
+        ended(RequestDevice.ThreadSeconds());
     }
 
     [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "one read fails, not the file system of a running payload")]
@@ -178,9 +195,9 @@ internal sealed class SlowReads(RequestDevice device, Action<Thread, double> end
         }
     }
 
-    private void Refuse(ulong unique)
+    private void Refuse(ulong unique, int errno)
     {
         using NativeBuffer reply = new(FuseWire.OutHeader);
-        FuseServer.Send(device, reply, FuseAnswers.Head(reply.Span, unique, -Errno.EINTR));
+        FuseServer.Send(device, reply, FuseAnswers.Head(reply.Span, unique, -errno));
     }
 }
