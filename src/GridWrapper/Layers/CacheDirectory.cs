@@ -49,6 +49,9 @@ internal sealed record CacheDirectory(string Path)
     /// <summary>What payloads in an image read, a path in each line.</summary>
     internal string Trace(Digest config) => $"{Store}/traces/{config.Hex}";
 
+    /// <summary>The table of contents with this digest, and what was fetched of the blob that it is of.</summary>
+    internal string LazyDirectory(Digest toc) => $"{Store}/lazy/{toc.Hex}";
+
     /// <summary>What makes a layer of CVMFS mean the right thing in an overlay.</summary>
     internal string Shims(string name) => $"{Store}/cvmfs/{name}";
 
