@@ -10,7 +10,11 @@ namespace GridWrapper.Registries;
 /// <summary>The pulling half of the OCI distribution protocol. Everything it hands out has the digest it was asked for.</summary>
 internal sealed class RegistryClient(HttpExchange exchange, RegistryTransport transport, Sites.RegistryPolicy policy) : IDisposable
 {
+    /// <summary>For blobs that are read piece by piece, all together.</summary>
+    private const int MostConnections = 8;
+
     private readonly RegistryPlaces _places = new(policy);
+    private readonly SemaphoreSlim _connections = new(MostConnections, MostConnections);
 
     /// <summary>Told of every blob that is opened as a stream.</summary>
     public PullProgress? Progress { get; init; }
@@ -20,7 +24,11 @@ internal sealed class RegistryClient(HttpExchange exchange, RegistryTransport tr
 
     internal TransferCounter Counter => exchange.Counter;
 
-    public void Dispose() => exchange.Dispose();
+    public void Dispose()
+    {
+        _connections.Dispose();
+        exchange.Dispose();
+    }
 
     /// <summary>The manifest or index under a tag or digest, with the Content-Type it came with.</summary>
     internal Task<ServedManifest> GetManifestAsync(ImageReference.InRegistry image, CancellationToken ct)
@@ -70,6 +78,10 @@ internal sealed class RegistryClient(HttpExchange exchange, RegistryTransport tr
 
         return new VerifiedStream(body, blob, fault => RegistryFault.WrongBytes(request, fault));
     }
+
+    /// <summary>The parts of a blob, which nobody verifies here.</summary>
+    internal BlobRanges OpenRanges(ImageReference.InRegistry image, Descriptor blob) =>
+        new(_places.All(Request(image, $"blobs/{blob.Digest}", $"layer {blob.Digest} of {image}", Phase.Materialise)), blob.SizeBytes, (exchange, transport), _connections);
 
     /// <summary>Null where the server does not answer with the very bytes that were asked for.</summary>
     private Task<Stream?> OpenPieceAsync(RegistryRequest origin, Descriptor blob, CancellationToken ct) => _places.AskAsync(

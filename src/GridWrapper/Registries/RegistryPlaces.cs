@@ -38,6 +38,9 @@ internal sealed class RegistryPlaces(RegistryPolicy policy)
         return await ask(origin);
     }
 
+    /// <summary>The same thing at every place, in their order, whatever happened there before.</summary>
+    internal ImmutableArray<RegistryRequest> All(RegistryRequest origin) => [.. Mirrors(origin.Endpoint).Select(mirror => At(mirror, origin)), origin];
+
     /// <summary>The same thing at a mirror. A path in the mirror's address stands before the repository, as in a project of Harbor that is a proxy cache.</summary>
     private static RegistryRequest At(Mirror mirror, RegistryRequest origin)
     {

@@ -27,6 +27,12 @@ internal sealed record RegistryRequest
     /// <summary>Last byte wanted; null for all that follow.</summary>
     public long? To { get; init; }
 
+    /// <summary>Remembers where the registry sends its clients for this; null for no memory.</summary>
+    public BlobShortcut? Shortcut { get; init; }
+
+    /// <summary>A part is wanted.</summary>
+    internal bool IsRange => From > 0 || To is not null;
+
     /// <summary>It is kept outside of the registry: no mirror of a registry has it.</summary>
     public bool IsForeign { get; init; }
 

@@ -64,7 +64,7 @@ internal sealed class RegistryTransport
             response = await FollowAsync(request, header, ct);
         }
 
-        if (response.StatusCode == HttpStatusCode.OK || (response.StatusCode == HttpStatusCode.PartialContent && request.From > 0))
+        if (response.StatusCode == HttpStatusCode.OK || (response.StatusCode == HttpStatusCode.PartialContent && request.IsRange))
         {
             return response;
         }
@@ -85,6 +85,11 @@ internal sealed class RegistryTransport
 
     private async Task<HttpResponseMessage> FollowAsync(RegistryRequest request, AuthenticationHeaderValue? authorization, CancellationToken ct)
     {
+        if (request.Shortcut?.Known is { } known && await TryShortcutAsync(request, known, ct) is { } direct)
+        {
+            return direct;
+        }
+
         Uri uri = request.Uri;
         for (int hop = 0; hop <= MaxRedirects; hop++)
         {
@@ -92,6 +97,7 @@ internal sealed class RegistryTransport
             if (response.StatusCode is not (HttpStatusCode.MovedPermanently or HttpStatusCode.Found or HttpStatusCode.SeeOther
                 or HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect))
             {
+                Remember(request, uri, response);
                 return response;
             }
 
@@ -102,6 +108,40 @@ internal sealed class RegistryTransport
         }
 
         throw RegistryFault.Strange(request, $"it redirected more than {MaxRedirects} times, last to {RegistryFault.Redact(uri)}");
+    }
+
+    /// <summary>Only what worked, and only where it is not the registry itself, which wants to be asked properly.</summary>
+    private static void Remember(RegistryRequest request, Uri uri, HttpResponseMessage response)
+    {
+        if (request.Shortcut is { } shortcut && response.IsSuccessStatusCode && !IsRegistry(request, uri))
+        {
+            shortcut.Known = uri;
+        }
+    }
+
+    /// <summary>Null where the address has expired, or anything else is wrong with it: the registry has to be asked again.</summary>
+    private async Task<HttpResponseMessage?> TryShortcutAsync(RegistryRequest request, Uri known, CancellationToken ct)
+    {
+        HttpResponseMessage? response = null;
+        try
+        {
+            response = await _exchange.SendAsync(Message(request, known, authorization: null), ct);
+        }
+        finally
+        {
+            if (response is not { IsSuccessStatusCode: true })
+            {
+                request.Shortcut!.Known = null;
+            }
+        }
+
+        if (response.IsSuccessStatusCode)
+        {
+            return response;
+        }
+
+        response.Dispose();
+        return null;
     }
 
     /// <summary>Where a redirect leads: never to something else than the web, and never from TLS to plain http except on this very node.</summary>
@@ -127,7 +167,7 @@ internal sealed class RegistryTransport
             message.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(type));
         }
 
-        if (request.From > 0)
+        if (request.IsRange)
         {
             message.Headers.Range = new RangeHeaderValue(request.From, request.To);
         }

@@ -15,6 +15,9 @@ internal sealed class ChunkStore : IDisposable
     private const byte Absent = 0;
     private const byte Marked = 1;
     private const byte Proven = 2;
+
+    /// <summary>Not here, and what the shared marks say of it is not believed.</summary>
+    private const byte Damaged = 3;
     private static readonly RoomLog Log = new(nameof(ChunkStore));
     private readonly ChunkTable _table;
     private readonly SafeFileHandle _data;
@@ -46,13 +49,13 @@ internal sealed class ChunkStore : IDisposable
     }
 
     /// <summary>Probably: it may turn out to be damaged.</summary>
-    internal bool Has(int chunk) => _table.Chunks[chunk].Member == ChunkTable.Zeros || Volatile.Read(ref _states[chunk]) != Absent;
+    internal bool Has(int chunk) => _table.Chunks[chunk].Member == ChunkTable.Zeros || Volatile.Read(ref _states[chunk]) is Marked or Proven;
 
     /// <summary>Has, after a look at what other processes did meanwhile.</summary>
     internal bool HasBecome(int chunk)
     {
         byte mark = Absent;
-        if (!Has(chunk) && RandomAccess.Read(_marks, new Span<byte>(ref mark), chunk) == 1 && mark == Marked)
+        if (Volatile.Read(ref _states[chunk]) == Absent && RandomAccess.Read(_marks, new Span<byte>(ref mark), chunk) == 1 && mark == Marked)
         {
             _ = Interlocked.CompareExchange(ref _states[chunk], Marked, Absent);
         }
@@ -73,17 +76,22 @@ internal sealed class ChunkStore : IDisposable
         byte state = Volatile.Read(ref _states[chunk]);
         if (state == Marked)
         {
-            state = Prove(chunk) ? Proven : Absent;
+            state = Prove(chunk) ? Proven : Damaged;
             Volatile.Write(ref _states[chunk], state);
         }
 
-        if (state == Proven && IsWhole(into, wanted.Place + at))
+        if (state != Proven)
         {
-            return true;
+            return false;
         }
 
-        Volatile.Write(ref _states[chunk], Absent);
-        return false;
+        bool whole = IsWhole(into, wanted.Place + at);
+        if (!whole)
+        {
+            Volatile.Write(ref _states[chunk], Damaged);
+        }
+
+        return whole;
     }
 
     /// <summary>Keeps what is known to be right. A disk that is full ends the keeping, not the serving.</summary>

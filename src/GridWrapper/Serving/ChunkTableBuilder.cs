@@ -81,7 +81,7 @@ internal sealed class ChunkTableBuilder(long tocOffset, ExtractionLimits limits)
 
     private void Check(in Chunk chunk)
     {
-        if (chunk.Offset <= 0 || chunk.Offset >= tocOffset || chunk.Inner < 0)
+        if ((chunk.Offset == 0 && chunk.Inner == 0) || chunk.Offset >= tocOffset)
         {
             throw new InvalidDataException($"a piece of it is said to lie at byte {chunk.Offset} of the blob, whose files end at byte {tocOffset}");
         }

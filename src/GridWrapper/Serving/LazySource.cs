@@ -122,7 +122,7 @@ internal sealed class LazySource : FileSource
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing)
+        if (disposing && !_ended.IsCancellationRequested)
         {
             _end.Cancel();
             _fetcher.Dispose();
@@ -135,18 +135,17 @@ internal sealed class LazySource : FileSource
 
     private int ReadChunk(int number, long at, Span<byte> into)
     {
-        if (_store.TryRead(number, at, into))
+        MemberFetch? fetch = null;
+        while (fetch is null)
         {
-            _traffic.AddLocal(into.Length);
-            return 0;
-        }
+            if (_store.TryRead(number, at, into))
+            {
+                _traffic.AddLocal(into.Length);
+                return 0;
+            }
 
-        int member = _table.Chunks[number].Member;
-        MemberFetch? fetch = Demand(member, number);
-        if (fetch is null)
-        {
-            // Another process brought it meanwhile; if it is no good, the second look fetches it.
-            return _store.TryRead(number, at, into) ? 0 : ReadChunk(number, at, into);
+            // None where another process, or another thread, brought it meanwhile.
+            fetch = Demand(_table.Chunks[number].Member, number);
         }
 
         if (!fetch.IsDone)
