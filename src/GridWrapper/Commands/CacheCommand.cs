@@ -173,6 +173,7 @@ internal static class CacheCommand
     {
         CacheItemKind.Layer => "layer",
         CacheItemKind.Packed => "packed",
+        CacheItemKind.Lazy => "lazy",
         CacheItemKind.Flat => "flat",
         CacheItemKind.Stack => "stack",
         CacheItemKind.Shim => "shim",

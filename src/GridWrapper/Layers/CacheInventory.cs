@@ -13,7 +13,7 @@ internal sealed class CacheInventory(CacheDirectory cache, TimeProvider clock)
     /// <summary>Everything, in the order of last use, longest ago first.</summary>
     internal ImmutableArray<CacheItem> List() =>
     [
-        .. Items("layers/sha256", CacheItemKind.Layer).Concat(Items("packed/sha256", CacheItemKind.Packed)).Concat(Items("flat", CacheItemKind.Flat)).Concat(Items("stacks", CacheItemKind.Stack))
+        .. Items("layers/sha256", CacheItemKind.Layer).Concat(Items("packed/sha256", CacheItemKind.Packed)).Concat(Items("lazy", CacheItemKind.Lazy)).Concat(Items("flat", CacheItemKind.Flat)).Concat(Items("stacks", CacheItemKind.Stack))
             .Concat(Items("cvmfs", CacheItemKind.Shim)).Concat(Items("tmp", CacheItemKind.Unfinished))
             .OrderBy(item => item.LastUsed),
     ];
@@ -150,7 +150,7 @@ internal sealed class CacheInventory(CacheDirectory cache, TimeProvider clock)
         (long bytes, long entries) = kind switch
         {
             CacheItemKind.Layer => TryRead(directory + "/layer.json") is { } index ? (index.DiskBytes > 0 ? index.DiskBytes : index.DataBytes, index.Entries) : (0, 0),
-            CacheItemKind.Shim or CacheItemKind.Stack or CacheItemKind.Packed => TreeSize.Of(directory),
+            CacheItemKind.Shim or CacheItemKind.Stack or CacheItemKind.Packed or CacheItemKind.Lazy => TreeSize.Of(directory),
             _ => (0, 0),
         };
         return new CacheItem(kind, Path.GetFileName(directory), directory)

@@ -8,6 +8,9 @@ internal enum CacheItemKind
     /// <summary>A layer kept as its archive, to be served.</summary>
     Packed,
 
+    /// <summary>What was fetched of a layer that is read piece by piece.</summary>
+    Lazy,
+
     /// <summary>A flattened image; its files are links into layers.</summary>
     Flat,
 
@@ -22,7 +25,7 @@ internal enum CacheItemKind
 }
 
 /// <summary>One thing in the cache.</summary>
-/// <param name="Name">Digest of a layer or an image's configuration, hexadecimal; for the unfinished the name of the directory.</param>
+/// <param name="Name">Digest of a layer, of a table of contents or of an image's configuration, hexadecimal; for the unfinished the name of the directory.</param>
 internal sealed record CacheItem(CacheItemKind Kind, string Name, string Path)
 {
     /// <summary>On disk; 0 where the files are counted with the layers.</summary>

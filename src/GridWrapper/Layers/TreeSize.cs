@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace GridWrapper.Layers;
 
-/// <summary>What a small tree takes: its files in blocks of 4 KiB, one block for each directory.</summary>
+/// <summary>What a small tree takes: its files in blocks of 4 KiB without their holes, one block for each directory.</summary>
 internal static class TreeSize
 {
     private const long BlockBytes = 4096;
@@ -40,7 +40,8 @@ internal static class TreeSize
             }
             else if (At.Stat(directory, name, out FileStat stat) == 0 && stat.IsRegular)
             {
-                bytes += (stat.Size + BlockBytes - 1) / BlockBytes * BlockBytes;
+                long whole = (stat.Size + BlockBytes - 1) / BlockBytes * BlockBytes;
+                bytes += stat.AllocatedBytes > 0 ? Math.Min(whole, stat.AllocatedBytes) : whole;
             }
         }
 

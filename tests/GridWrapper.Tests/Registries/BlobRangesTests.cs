@@ -74,7 +74,7 @@ internal sealed class BlobRangesTests
         using RegistryClient client = Client();
         using IRangeSource ranges = Open(client, registry);
 
-        Assert.That(() => TakeAsync(ranges, (0, 100)), Throws.TypeOf<NoRangesException>().With.Message.Contains("no parts of layer"));
+        Assert.That(async () => await TakeAsync(ranges, (0, 100)), Throws.TypeOf<NoRangesException>().With.Message.Contains("no parts of layer"));
     }
 
     private static IEnumerable<TestCaseData> Faults()
@@ -104,7 +104,7 @@ internal sealed class BlobRangesTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(await TakeAsync(both, (0, 100)), Is.True);
-            Assert.That(() => TakeAsync(alone, (0, 100)), Throws.TypeOf<GridWrapperException>().With.Message.Contains(text));
+            Assert.That(async () => await TakeAsync(alone, (0, 100)), Throws.TypeOf<GridWrapperException>().With.Message.Contains(text));
         }
     }
 
