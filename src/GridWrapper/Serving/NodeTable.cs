@@ -29,6 +29,16 @@ internal sealed class NodeTable
         _ = Add(new Node { Mode = NodeKind.Directory | 0x1ED });
     }
 
+    /// <summary>The same with room for so much, so that it need not grow.</summary>
+    internal NodeTable(int nodes, int entries, int textBytes)
+    {
+        _nodes = new Node[Math.Max(nodes, 256)];
+        _entries = new TreeEntry[Math.Max(entries, 256)];
+        _text = new byte[Math.Max(textBytes, 4096)];
+        Rehash(Buckets(entries));
+        _ = Add(new Node { Mode = NodeKind.Directory | 0x1ED });
+    }
+
     /// <summary>A tree as it was written: <see cref="Nodes"/>, <see cref="Entries"/> and <see cref="Text"/> of another.</summary>
     /// <param name="findable">Names will be looked for; otherwise directories can only be listed.</param>
     /// <exception cref="InvalidDataException">A number in it leads out of the arrays.</exception>
@@ -37,15 +47,9 @@ internal sealed class NodeTable
         (_nodes, _entries, _text) = (nodes, entries, text);
         (_nodeCount, _entryCount, _textLength) = (nodes.Length, entries.Length, text.Length);
         Check();
-        int buckets = 512;
-        while (findable && buckets < _entryCount * 2)
-        {
-            buckets *= 2;
-        }
-
         if (findable)
         {
-            Rehash(buckets);
+            Rehash(Buckets(_entryCount));
         }
     }
 
@@ -247,6 +251,18 @@ internal sealed class NodeTable
 
             return (int)((hash * 0x9E3779B97F4A7C15) >> 33);
         }
+    }
+
+    /// <summary>At most half of them are in use.</summary>
+    private static int Buckets(int entries)
+    {
+        int buckets = 512;
+        while (buckets < entries * 2L && buckets < 1 << 30)
+        {
+            buckets *= 2;
+        }
+
+        return buckets;
     }
 
     private void Rehash(int buckets)

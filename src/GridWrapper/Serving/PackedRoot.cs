@@ -12,12 +12,13 @@ internal static class PackedRoot
     /// <exception cref="GridWrapperException">They do not fit each other, or cannot be read.</exception>
     internal static ServedRoot Make(Digest image, IEnumerable<PackedLayer> layers)
     {
+        ImmutableArray<PackedLayer> all = [.. layers];
         var sources = new List<FileSource>();
         var numbers = new Dictionary<Digest, int>();
-        var union = new RootUnion();
+        var union = new RootUnion([.. all.Select(layer => layer.Tree)]);
         try
         {
-            foreach (PackedLayer layer in layers)
+            foreach (PackedLayer layer in all)
             {
                 if (!numbers.TryGetValue(layer.DiffId, out int number))
                 {

@@ -14,10 +14,23 @@ internal sealed class RootUnion
 
     /// <summary>What <see cref="TreeWalker"/> gives directories that only a borrowed link asks for.</summary>
     private const uint UnnamedMode = 0x1C0;
-    private readonly NodeTable _table = new();
+    private readonly NodeTable _table;
     private readonly NodeWalker _walker;
 
-    internal RootUnion() => _walker = new NodeWalker(_table) { CreatedMode = UnnamedMode };
+    internal RootUnion()
+        : this([])
+    {
+    }
+
+    /// <param name="expected">Layers that will be added: a table that has room for them need not grow.</param>
+    internal RootUnion(IReadOnlyCollection<LayerTree> expected)
+    {
+        long nodes = expected.Sum(layer => (long)layer.Table.Count);
+        long entries = expected.Sum(layer => (long)layer.Table.Entries.Length);
+        long text = expected.Sum(layer => (long)layer.Table.Text.Length);
+        _table = nodes > MaxNodes || entries > MaxNodes || text > MaxTextBytes ? new NodeTable() : new NodeTable((int)nodes, (int)entries, (int)text);
+        _walker = new NodeWalker(_table) { CreatedMode = UnnamedMode };
+    }
 
     /// <summary>All layers together; what is added later changes it.</summary>
     internal NodeTable Table => _table;
