@@ -1,6 +1,7 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Launching;
 using GridWrapper.Planning;
+using GridWrapper.Serving;
 using GridWrapper.Strategies;
 
 namespace GridWrapper.Running;
@@ -22,6 +23,9 @@ internal sealed record ImageOutcome
 
     /// <summary>The payload's end, null if it never started.</summary>
     public RunResult? Result { get; init; }
+
+    /// <summary>What the payload felt of an image that came while it ran; null for nothing.</summary>
+    public LazyTrouble? Trouble { get; init; }
 
     /// <summary>Why the payload never started, null if it did.</summary>
     public Failure? Failure { get; init; }

@@ -112,6 +112,7 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
             candidate.Cost.Bytes,
             () => parts.Strategy(candidate).MaterialiseAsync(outcome.Input, trial.Launcher.FormOn(outcome.Input.Host), ct),
             ct);
+        await using ServedRoot? served = rootfs.Served;
         rootfs = await parts.Look.AtAsync(rootfs, outcome.Input.Host, ct);
         double materialise = time.GetElapsedTime(trial.Began).TotalSeconds;
         long launched = time.GetTimestamp();
@@ -132,12 +133,14 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
         }
 
         KeepTrace(outcome.Input, rootfs, result);
+        rootfs = WithLateTransfer(rootfs);
         double whole = time.GetElapsedTime(launched).TotalSeconds;
         return outcome with
         {
             Rootfs = rootfs,
             Findings = findings,
             Result = result,
+            Trouble = served?.Trouble?.Invoke(),
             Failure = null,
             Attempts = outcome.Attempts.Add(new Attempt(candidate.Strategy, candidate.Launcher, Phase.Payload, materialise + whole, null) { Way = candidate.Way, Root = trial.Root(outcome.Input) }),
             Timings = outcome.Timings with { Materialise = materialise, Launch = Math.Max(0, whole - result.WallSeconds), Payload = result.WallSeconds },
@@ -150,9 +153,13 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
         if (rootfs is { Served: { } served, Config.Digest: { } config } && result.Serving is { } figures)
         {
             AccessTrace.Keep(new CacheDirectory(input.CacheDirectory), config, AccessTrace.Paths(served.Table, figures.FirstReads));
-            served.Dispose();
         }
     }
+
+    /// <summary>Of a root that came while it was served, all that came.</summary>
+    private static Rootfs WithLateTransfer(Rootfs rootfs) => rootfs.Served?.Fetched is { } fetched && fetched() is var (bytes, requests)
+        ? rootfs with { Transfer = rootfs.Transfer with { BytesFetched = bytes, Requests = requests } }
+        : rootfs;
 
     /// <summary>Repositories that autofs could unmount under the payload.</summary>
     private static ImmutableArray<string> Mounted(PlanInput input) => input.Host.Cvmfs.IsKnown(out CvmfsFacts cvmfs)

@@ -151,7 +151,7 @@ internal sealed class JobRunner(Composition parts, JobRequest job, ReportLink? l
             await using KillFile kill = new(Settings, parts.Time, KillFileInterval);
             RunControl control = Control(stdout, stderr, scratch.Path, kill);
             ImageOutcome image = await parts.Runner.RunAsync(prepared, rootfs => payload.Compose(prepared.Input, rootfs, scratch.Path), control, signals.Unwanted);
-            outcome = outcome with { Image = image, Failure = image.Failure ?? kill.Failure ?? (image.Result is { } ended ? LimitFailure.Of(ended, Timeout) : null), Timings = image.Timings with { StageIn = _stageIn } };
+            outcome = outcome with { Image = image, Failure = image.Failure ?? kill.Failure ?? (image.Result is { } ended ? LimitFailure.Of(ended, Timeout) ?? ImageFailure.Of(ended, image.Trouble) : null), Timings = image.Timings with { StageIn = _stageIn } };
             return await PostprocessAsync(steps, outcome);
         }
         finally

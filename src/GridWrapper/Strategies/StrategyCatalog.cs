@@ -7,7 +7,7 @@ namespace GridWrapper.Strategies;
 internal static class StrategyCatalog
 {
     /// <summary>As `--strategy` takes them.</summary>
-    internal static readonly ImmutableArray<string> Names = ["directory", "cvmfs-flat", "cvmfs-layers", "local", "registry", PackedStrategy.StrategyName, SifJudge.StrategyName];
+    internal static readonly ImmutableArray<string> Names = ["directory", "cvmfs-flat", "cvmfs-layers", "local", "registry", PackedStrategy.StrategyName, LazyStrategy.StrategyName, SifJudge.StrategyName];
 
     internal static ImmutableArray<IRootfsStrategy> Create(RegistryClientFactory clients, IProbeChildren children, TimeProvider clock)
     {
@@ -20,6 +20,7 @@ internal static class StrategyCatalog
             new LocalStrategy(assembly),
             new RegistryStrategy(clients, assembly, clock),
             new PackedStrategy(clients, clock),
+            new LazyStrategy(clients, clock),
             new SifMountedStrategy(children),
             new SifUnpackedStrategy(children, clock),
             new SifHandedOverStrategy(children),
