@@ -13,6 +13,30 @@ internal sealed class LazyFill(ImmutableArray<LazyLayer> layers, LazyTraffic tra
     /// <summary>Every layer is on this node: the registry is not needed any more.</summary>
     internal bool IsComplete { get; private set; }
 
+    /// <summary>The files that a trace of earlier runs names, as far as they are still there.</summary>
+    /// <param name="table">Of the whole root.</param>
+    /// <param name="paths">As <see cref="AccessTrace"/> keeps them: without a leading slash, bytes as Latin-1, no links on the way.</param>
+    /// <returns>Source and <see cref="Node.Data"/> of each.</returns>
+    internal static List<(int Layer, long Data)> Named(NodeTable table, IEnumerable<string> paths)
+    {
+        List<(int Layer, long Data)> files = [];
+        foreach (string path in paths)
+        {
+            int node = NodeTable.Root;
+            foreach (string name in path.Split('/'))
+            {
+                node = node >= 0 && NodeKind.IsDirectory(table[node].Mode) ? table.Find(node, Encoding.Latin1.GetBytes(name)) : NodeTable.None;
+            }
+
+            if (node >= 0 && NodeKind.IsFile(table[node].Mode))
+            {
+                files.Add((table[node].Source, table[node].Data));
+            }
+        }
+
+        return files;
+    }
+
     /// <summary>What has to happen before the payload starts; the rest goes on afterwards.</summary>
     /// <param name="policy">When the rest comes.</param>
     /// <param name="wanted">Files that earlier runs read first: a layer's number and <see cref="Node.Data"/> of one of its files.</param>

@@ -161,6 +161,37 @@ internal sealed class LazySourceTests
     }
 
     [Test]
+    public async Task A_disk_that_is_full_ends_the_keeping_and_not_the_serving(CancellationToken ct)
+    {
+        using var bench = new LazyBench(Short);
+        string directory = bench.Cache.LazyDirectory(LazyFormat.Of(Blob.Described, out _)!.Root);
+        Directory.CreateDirectory(directory);
+        File.CreateSymbolicLink(directory + "/data", "/dev/full");
+        LazyLayer layer = await bench.OpenAsync(Blob, ct);
+        await using var fill = new LazyFill([layer], bench.Traffic);
+
+        await fill.StartAsync(new LazyPolicy.BeforeRun(), [], ct);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((layer.Source.IsFull, fill.IsComplete), Is.EqualTo((true, false)));
+            Assert.That(ReadAll(layer), Is.EqualTo(Expected()));
+            Assert.That(bench.Traffic.Trouble, Is.Null);
+        }
+    }
+
+    [Test]
+    public async Task Names_of_a_trace_lead_to_files_of_their_layers(CancellationToken ct)
+    {
+        using var bench = new LazyBench(Short);
+        LazyLayer layer = await bench.OpenAsync(Blob, ct);
+        var union = new RootUnion();
+        union.Add(layer.Tree, 0, "lazy");
+
+        Assert.That(LazyFill.Named(union.Table, ["f03", "gone", "f39", "", "f03/below"]), Is.EqualTo((((int, long)[])[(0, 3), (0, 39)])));
+    }
+
+    [Test]
     public async Task A_place_that_lies_is_passed_over(CancellationToken ct)
     {
         using var bench = new LazyBench(Short);
