@@ -48,6 +48,7 @@ fresh() {
 # podman leaves a process that holds its namespaces.
 stop_podman() { [[ ! -d $dir/store/work/root ]] || in_tree podman --root "$dir/store/work/root" --runroot "$dir/store/work/run" system migrate >/dev/null 2>&1 || true; }
 
-as_user() { setpriv --reuid "$user" --regid "$user" --clear-groups -- env -i PATH=/usr/bin:/bin HOME="$dir/store/work" GRIDWRAP_CVMFS_ROOT=/nonexistent "$@"; }
+# On a node where everybody may open /dev/fuse, as on most.
+as_user() { "$testbed/fuse-node.sh" setpriv --reuid "$user" --regid "$user" --clear-groups -- env -i PATH=/usr/bin:/bin HOME="$dir/store/work" GRIDWRAP_CVMFS_ROOT=/nonexistent "$@"; }
 
 in_tree() { "$testbed/in-trixie.sh" --user --bind "$dir" --cd "$dir/store/work" env TMPDIR="$dir/store/work" HOME="$dir/store/work" "$@"; }

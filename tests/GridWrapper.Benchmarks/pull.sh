@@ -4,7 +4,7 @@
 # a Markdown table on stdout: wall time, processor time and peak memory of
 #   limit      the machine's limit: curl, sha256sum, igzip (zstd) and tar, a layer per core
 #   inflate    the limit of what is never unpacked: curl, sha256sum, igzip (zstd), a layer per core, nothing kept
-#   packed     gridwrap exec --strategy packed IMAGE -- /busybox true
+#   registry   gridwrap exec --strategy registry IMAGE -- /busybox true: every layer unpacked
 #   gridwrap   gridwrap exec IMAGE -- /busybox true, to the payload's first instruction (and for a second image that shares all but two small layers)
 #   16 jobs    the same sixteen times at once on an empty cache, with the number of blob requests the registry saw
 #   skopeo     skopeo copy to an OCI layout, then umoci raw unpack --rootless
@@ -14,7 +14,7 @@
 # Candidates run one after the other in rounds; the median of N is shown. What is not installed is left out by name.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-runs=3 gridwrap=$here/../../artifacts/linux-x64/gridwrap dir=/var/tmp/gridwrap-pull tags="gzip zstd" only="limit inflate gridwrap packed next jobs skopeo podman sandbox sif"
+runs=3 gridwrap=$here/../../artifacts/linux-x64/gridwrap dir=/var/tmp/gridwrap-pull tags="gzip zstd" only="limit registry inflate gridwrap next jobs skopeo podman sandbox sif"
 
 # shellcheck source=bed.sh
 . "$here/bed.sh"
@@ -36,7 +36,7 @@ run_limit() { each_layer "$1" 'tar -x --no-same-owner -C "$work/{}"'; }
 
 run_inflate() { each_layer "$1" 'cat >/dev/null'; }
 
-run_packed() { as_user "$dir/gridwrap" exec "docker://$address/hep/release:$1" --cache "$dir/store/work/cache" --strategy packed -- /busybox true; }
+run_registry() { as_user "$dir/gridwrap" exec "docker://$address/hep/release:$1" --cache "$dir/store/work/cache" --strategy registry -- /busybox true; }
 
 run_gridwrap() { as_user "$dir/gridwrap" exec "docker://$address/hep/release:$1" --cache "$dir/store/work/cache" -- /busybox true; }
 

@@ -7,6 +7,7 @@ internal sealed class LazyTraffic(LazyOptions options)
 {
     private static readonly RoomLog Log = new(nameof(LazyTraffic));
     private readonly Lock _lock = new();
+    private bool _givenUp;
     private int _waiting;
     private int _waits;
     private int _requests;
@@ -17,6 +18,9 @@ internal sealed class LazyTraffic(LazyOptions options)
     private long _lastWord = long.MinValue;
 
     internal LazyOptions Options => options;
+
+    /// <summary>A read has waited as long as reads wait, and nothing has come since.</summary>
+    internal bool HasGivenUp => Volatile.Read(ref _givenUp);
 
     /// <summary>What a payload got to feel; null while nothing did. Written once reads failed, or waited longer than a heartbeat.</summary>
     internal LazyTrouble? Trouble { get; private set; }
@@ -33,6 +37,12 @@ internal sealed class LazyTraffic(LazyOptions options)
         Waited = TimeSpan.FromTicks(Interlocked.Read(ref _waitTicks)),
         WrongPieces = Volatile.Read(ref _wrongPieces),
     };
+
+    internal void GiveUp() => Volatile.Write(ref _givenUp, true);
+
+    /// <summary>Something has come.</summary>
+    /// <returns>True where it was given up.</returns>
+    internal bool TakeHeart() => Volatile.Read(ref _givenUp) && Interlocked.Exchange(ref _givenUp, false);
 
     internal void AddRequest(long bytes)
     {

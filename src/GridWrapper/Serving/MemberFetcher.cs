@@ -7,7 +7,8 @@ internal sealed class MemberFetcher(string name, IRangeSource ranges, LazyTraffi
 {
     private static readonly RoomLog Log = new(nameof(MemberFetcher));
     private readonly LazyOptions _options = traffic.Options;
-    private bool _givenUp;
+    private Exception? _last;
+    private long _lastAt;
 
     public void Dispose() => ranges.Dispose();
 
@@ -17,6 +18,7 @@ internal sealed class MemberFetcher(string name, IRangeSource ranges, LazyTraffi
     /// <returns>Where it came from.</returns>
     internal async Task<string> FillAsync(Memory<byte> into, long from, IReadOnlyList<MemberFetch> run, CancellationToken ct)
     {
+        FailAtOnce(run);
         long began = _options.Clock.GetTimestamp();
         TimeSpan delay = _options.FirstDelay;
         while (true)
@@ -25,7 +27,8 @@ internal sealed class MemberFetcher(string name, IRangeSource ranges, LazyTraffi
             {
                 string place = await ranges.FillAsync(into, from, ct);
                 traffic.AddRequest(into.Length);
-                if (Interlocked.Exchange(ref _givenUp, false))
+                Volatile.Write(ref _last, null);
+                if (traffic.TakeHeart())
                 {
                     Log.Warn("layer {Layer} can be fetched again", name);
                 }
@@ -35,9 +38,11 @@ internal sealed class MemberFetcher(string name, IRangeSource ranges, LazyTraffi
             catch (Exception e) when (!ct.IsCancellationRequested)
             {
                 TimeSpan waited = Waited(run, began);
-                if (waited >= _options.Patience || (waited > TimeSpan.Zero && Volatile.Read(ref _givenUp)))
+                if (waited >= _options.Patience || (waited > TimeSpan.Zero && traffic.HasGivenUp))
                 {
-                    Volatile.Write(ref _givenUp, true);
+                    traffic.GiveUp();
+                    Volatile.Write(ref _lastAt, _options.Clock.GetTimestamp());
+                    Volatile.Write(ref _last, e);
                     traffic.Failed($"layer {name} cannot be fetched: {e.Message}", waited);
                     throw;
                 }
@@ -47,6 +52,16 @@ internal sealed class MemberFetcher(string name, IRangeSource ranges, LazyTraffi
 
             await Task.Delay(delay * (0.5 + (_options.Random.NextDouble() / 2)), _options.Clock, ct);
             delay = delay * 2 < _options.LongestDelay ? delay * 2 : _options.LongestDelay;
+        }
+    }
+
+    /// <summary>Patience is for the whole image, not for each of its reads: once it is at its end, and the registry was asked a moment ago, a read is told so without asking again.</summary>
+    private void FailAtOnce(IReadOnlyList<MemberFetch> run)
+    {
+        if (Volatile.Read(ref _last) is { } last && traffic.HasGivenUp && run.Any(fetch => fetch.WantedSince > 0) && _options.Clock.GetElapsedTime(Volatile.Read(ref _lastAt)) < _options.LongestDelay)
+        {
+            traffic.Failed($"layer {name} cannot be fetched: {last.Message}", TimeSpan.Zero);
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(last);
         }
     }
 
