@@ -16,7 +16,7 @@ build_packages=(gcc musl-tools)
 fuzz_packages=("${build_packages[@]}" clang-14 libclang-rt-14-dev valgrind)
 test_packages=(
     "${build_packages[@]}" apache2-bin busybox-static curl debootstrap debian-archive-keyring docker-registry
-    cpio fuse-overlayfs fuse3 hyperfine iproute2 procps qemu-system-x86 skopeo squashfs-tools squashfuse strace time tinyproxy uidmap umoci xrootd-client
+    cpio fuse-overlayfs fuse3 hyperfine iproute2 procps python3 qemu-system-x86 skopeo squashfs-tools squashfuse strace time tinyproxy uidmap umoci xrootd-client
     xrootd-server xrootd-server-plugins xz-utils zstd
 )
 
