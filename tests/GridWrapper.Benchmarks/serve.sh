@@ -9,6 +9,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 runs=1 gridwrap=$here/../../artifacts/linux-x64/gridwrap dir=/var/tmp/gridwrap-pull only="registry packed sif"
+export store_gb=24 # for bed.sh: Apptainer keeps layers, tree and file at a time
 # shellcheck source=bed.sh
 . "$here/bed.sh"
 
