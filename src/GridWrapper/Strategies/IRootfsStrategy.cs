@@ -17,6 +17,9 @@ internal interface IRootfsStrategy
     /// <summary>The root filesystem lies in directories of this node once it is made; otherwise it is there only while something runs in it.</summary>
     bool LeavesRoot => true;
 
+    /// <summary>What it brings stays in the node's cache for the next run, be it a root or what one is served from.</summary>
+    bool FillsCache => LeavesRoot;
+
     /// <summary>Pure: whether this strategy can serve the image in the given form on this node, at what cost, or which fact refuses it.</summary>
     Verdict Judge(PlanInput input, RootfsForm form);
 

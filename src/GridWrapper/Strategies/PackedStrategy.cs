@@ -24,6 +24,8 @@ internal sealed class PackedStrategy(RegistryClientFactory clients, TimeProvider
 
     public bool LeavesRoot => false;
 
+    public bool FillsCache => true;
+
     public Verdict Judge(PlanInput input, RootfsForm form)
     {
         if (input.Image.Reference is not ImageReference.InRegistry)

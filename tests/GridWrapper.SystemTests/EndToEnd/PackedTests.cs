@@ -48,6 +48,17 @@ internal sealed class PackedTests : EndToEndFixture
     }
 
     [Test]
+    public async Task An_image_that_was_pulled_packed_runs_without_a_download(CancellationToken ct)
+    {
+        Area area = FuseNode();
+        Outcome pulled = await area.RunAsync(ct, "pull", "--strategy", "packed", Image("zstd"));
+        Assert.That(pulled.ExitCode, Is.Zero, pulled.ToString());
+        Assert.That(pulled.Stdout, Does.Contain("packed, fetched").And.Contain("served"));
+        Outcome plan = await area.RunAsync(ct, "plan", "--json", "--strategy", "packed", Image("zstd"));
+        Assert.That((long)JObject.Parse(plan.Stdout).SelectToken("plan.candidates[0].cost.bytes")!, Is.Zero, plan.Stdout);
+    }
+
+    [Test]
     public async Task What_was_read_is_told_by_plan_trace(CancellationToken ct)
     {
         Area area = FuseNode();

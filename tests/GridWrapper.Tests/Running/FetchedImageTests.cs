@@ -18,7 +18,7 @@ public class FetchedImageTests
         using Composition parts = Composition.Of(scratch.Settings with { Site = Site }, [.. strategies], [.. launchers]);
         PlanInput input = Input();
         Prepared all = new(input, Planner.Plan(input, [.. strategies], [.. launchers]), new Timings());
-        Prepared lasting = FetchedImage.Lasting(parts, all);
+        Prepared lasting = FetchedImage.Lasting(parts, all, asRoot: true);
         Assert.That((all.Plan.Chosen?.Strategy, lasting.Plan.Chosen), Is.EqualTo(("a", (Candidate?)null)));
         Assert.That(lasting.WhyNothing.Message, Does.Contain("no space for it"));
     }
@@ -37,7 +37,7 @@ public class FetchedImageTests
         FakeLauncher[] launchers = [new("one", GridWrapper.Strategies.RootfsForm.Stack, Yes(0))];
         using Composition parts = Composition.Of(scratch.Settings with { Site = Site }, [.. strategies], [.. launchers]);
         PlanInput input = Input();
-        Prepared lasting = FetchedImage.Lasting(parts, new(input, Planner.Plan(input, [.. strategies], [.. launchers]), new Timings()));
+        Prepared lasting = FetchedImage.Lasting(parts, new(input, Planner.Plan(input, [.. strategies], [.. launchers]), new Timings()), asRoot: true);
         Assert.That(lasting.Plan.Chosen?.Strategy, Is.EqualTo("b"));
     }
 }
