@@ -26,6 +26,9 @@ internal sealed record LazyOptions
 
     public TimeSpan LongestDelay { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>After a read has waited in vain: so long other reads fail at once, before the registry is asked again.</summary>
+    public TimeSpan Rest { get; init; } = TimeSpan.FromSeconds(2);
+
     /// <summary>Of the blob, with what a read asks for; twice as much each time where reads follow one another.</summary>
     public int DemandBytes { get; init; } = 256 * 1024;
 

@@ -58,7 +58,7 @@ internal sealed class MemberFetcher(string name, IRangeSource ranges, LazyTraffi
     /// <summary>Patience is for the whole image, not for each of its reads: once it is at its end, and the registry was asked a moment ago, a read is told so without asking again.</summary>
     private void FailAtOnce(IReadOnlyList<MemberFetch> run)
     {
-        if (Volatile.Read(ref _last) is { } last && traffic.HasGivenUp && run.Any(fetch => fetch.WantedSince > 0) && _options.Clock.GetElapsedTime(Volatile.Read(ref _lastAt)) < _options.LongestDelay)
+        if (Volatile.Read(ref _last) is { } last && traffic.HasGivenUp && run.Any(fetch => fetch.WantedSince > 0) && _options.Clock.GetElapsedTime(Volatile.Read(ref _lastAt)) < _options.Rest)
         {
             traffic.Failed($"layer {name} cannot be fetched: {last.Message}", TimeSpan.Zero);
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(last);

@@ -106,7 +106,7 @@ internal sealed class LazyTests : EndToEndFixture
         }
 
         await Tool.RunAsync(Testbed.Script("registry.sh"), "stop", store);
-        area.Write("go", "");
+        await File.WriteAllTextAsync(area.JobFile("go"), "", ct);
         Outcome outcome = await run.EndAsync(ct);
         JObject failure = (JObject)area.Result["failure"]!;
         using (Assert.EnterMultipleScope())

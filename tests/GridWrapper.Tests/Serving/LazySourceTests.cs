@@ -17,6 +17,7 @@ internal sealed class LazySourceTests
         Patience = TimeSpan.FromMilliseconds(300),
         FirstDelay = TimeSpan.FromMilliseconds(1),
         LongestDelay = TimeSpan.FromMilliseconds(10),
+        Rest = TimeSpan.Zero,
         DemandBytes = 1,
         GapBytes = 1,
     };
@@ -261,6 +262,24 @@ internal sealed class LazySourceTests
             Assert.That(bench.Traffic.Trouble?.What, Does.Contain("the cable is cut"));
             Assert.That(ReadAll(layer), Is.EqualTo(Expected()));
         }
+    }
+
+    [Test]
+    public async Task Once_patience_is_at_its_end_other_reads_fail_without_asking(CancellationToken ct)
+    {
+        using var bench = new LazyBench(Short with { Rest = TimeSpan.FromMinutes(10) });
+        var ranges = new MemoryRanges(Blob.Bytes);
+        LazyLayer layer = await bench.OpenAsync(Blob.Described, ranges, ct);
+        int asked = 0;
+        ranges.Before = (_, _, _, _) =>
+        {
+            Interlocked.Increment(ref asked);
+            throw new IOException("the cable is cut");
+        };
+        int first = layer.Source.Read(0, 0, new byte[10]);
+        int before = asked;
+        int second = layer.Source.Read(1, 0, new byte[10]);
+        Assert.That((first, second, asked - before, bench.Traffic.Trouble?.FailedReads), Is.EqualTo((Errno.EIO, Errno.EIO, 0, (int?)2)));
     }
 
     [Test]
