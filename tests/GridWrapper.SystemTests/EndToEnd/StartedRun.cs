@@ -30,7 +30,12 @@ internal sealed class StartedRun : IDisposable
 
     internal int Id => _process.Id;
 
-    public void Dispose() => _process.Dispose();
+    /// <summary>A test that failed half-way leaves nothing running.</summary>
+    public void Dispose()
+    {
+        _process.Kill(entireProcessTree: true);
+        _process.Dispose();
+    }
 
     internal void Signal(string name) => Tool.Run("/bin/kill", $"-{name}", _process.Id.ToString());
 
