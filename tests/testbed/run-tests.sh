@@ -25,7 +25,7 @@ count() { cat "$results"/*.trx 2>/dev/null | grep -oE "<Counters [^>]*" | grep -
 total=$(count total)
 passed=$(count passed)
 failed=$(count failed)
-grep -hoE '<Test Name="[^"]*"[^>]*Completed="False"' "$results"/*/Sequence_*.xml 2>/dev/null | grep -oE 'Name="[^"]*"' | sed 's/^/not ended: /' >&2
+grep -hoE '<Test Name="[^"]*"[^>]*Completed="False"' "$results"/*/Sequence_*.xml 2>/dev/null | grep -oE 'Name="[^"]*"' | sort -u | sed 's/^/not ended: /' >&2
 skipped=$((${total:-0} - ${passed:-0} - ${failed:-0}))
 # The adapter calls an ignored test "not executed": its reason is printed, because a skip must name the missing fact.
 grep -hoE 'outcome="NotExecuted"[^>]*' "$results"/*.trx | grep -oE 'testName="[^"]*"' | sort -u | sed 's/^/skipped: /' >&2
