@@ -157,7 +157,7 @@ static void nothing(int sig)
 
 static int interrupt(const char *path)
 {
-    struct itimerval soon = { { 0, 0 }, { 0, 300000 } };
+    struct itimerval soon = { { 0, 300000 }, { 0, 300000 } }; /* again: the first may come before the read */
     struct sigaction action = { .sa_handler = nothing };
     char buffer[100];
     int fd = open(path, O_RDONLY);

@@ -218,9 +218,10 @@ internal sealed class FuseServer : IDisposable
         }
     }
 
-    /// <summary>Wakes the watch over the leader, which sleeps while nothing is read.</summary>
+    /// <summary>Wakes the watch over the leader, which sleeps while nothing is read. Either the watch sees the read, or this sees that the watch is about to sleep.</summary>
     private void NoteRead()
     {
+        Interlocked.MemoryBarrier();
         if (Volatile.Read(ref _reads) == 0 && Interlocked.Exchange(ref _reads, 1) == 0)
         {
             lock (_watch)
@@ -294,6 +295,7 @@ internal sealed class FuseServer : IDisposable
             }
 
             Volatile.Write(ref _reads, 0);
+            Interlocked.MemoryBarrier();
             if (turn % 2 != 0 && Turn(leader) == turn)
             {
                 Replace(leader!);

@@ -230,11 +230,12 @@ internal sealed class LazySource : FileSource
     /// <summary>Brings a run of members; at the end, whatever happens, none is waited for any more.</summary>
     private async Task RunAsync(List<MemberFetch> run, CancellationToken ct)
     {
-        long start = _table.Members[run[0].Member].Offset;
-        int length = (int)(_table.Members[run[^1].Member].End - start);
-        byte[] packed = ArrayPool<byte>.Shared.Rent(length);
+        byte[]? packed = null;
         try
         {
+            long start = _table.Members[run[0].Member].Offset;
+            int length = (int)(_table.Members[run[^1].Member].End - start);
+            packed = ArrayPool<byte>.Shared.Rent(length);
             string place = await _fetcher.FillAsync(packed.AsMemory(0, length), start, run, ct);
             foreach (MemberFetch fetch in run)
             {
@@ -246,11 +247,15 @@ internal sealed class LazySource : FileSource
         }
         catch (Exception e)
         {
-            Log.Debug("a request of {Length} bytes of a layer ended: {Reason}", length, e.Message);
+            Log.Debug("a request for {Count} pieces of a layer ended: {Reason}", run.Count, e.Message);
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(packed);
+            if (packed is not null)
+            {
+                ArrayPool<byte>.Shared.Return(packed);
+            }
+
             foreach (MemberFetch fetch in run)
             {
                 Leave(fetch);
@@ -306,14 +311,10 @@ internal sealed class LazySource : FileSource
         return true;
     }
 
+    /// <summary>Who is told that it failed must not find it again when it asks once more.</summary>
     private void Leave(MemberFetch fetch, bool kept = true)
     {
         const int MostRecent = 8;
-        if (!fetch.IsDone)
-        {
-            fetch.Failed(Errno.EIO);
-        }
-
         lock (_lock)
         {
             _underWay.Remove(fetch.Member);
@@ -325,6 +326,11 @@ internal sealed class LazySource : FileSource
                     _recent.Dequeue();
                 }
             }
+        }
+
+        if (!fetch.IsDone)
+        {
+            fetch.Failed(Errno.EIO);
         }
     }
 }
