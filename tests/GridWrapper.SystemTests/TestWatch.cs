@@ -13,7 +13,7 @@ namespace GridWrapper.SystemTests;
 internal sealed class TestWatchAttribute : Attribute, ITestAction
 {
     /// <summary>Longer than any test takes on a slow machine.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(8);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
     // There may be several instances of the attribute.
     private static readonly ConcurrentDictionary<string, (string Name, Stopwatch Clock)> Running = new();

@@ -56,7 +56,7 @@ start() {
             $(words "$dir" "$daemon") -l "$dir/$daemon/log" </dev/null >"$dir/$daemon/out" 2>&1 &
         printf '%s\n' "$!" >"$dir/$daemon/pid"
     done
-    until xrdfs "root://127.0.0.1:$port" locate -m '*' >/dev/null 2>&1; do
+    until timeout 10 xrdfs "root://127.0.0.1:$port" locate -m '*' >/dev/null 2>&1; do
         if ((SECONDS >= deadline)); then
             for daemon in $daemons; do tail -n 3 "$dir/$daemon/log" >&2 || true; done
             stop "$dir"

@@ -27,7 +27,7 @@ internal sealed record LazyTree(LayerTree Tree, ChunkTable Chunks, long Prefetch
         catch (Exception e) when (e is InvalidDataException or JsonException or InvalidOperationException or OverflowException)
         {
             string where = entry.Name is null ? "" : $", at '{EntryPath.ForPeople(entry.Name)}'";
-            throw new InvalidDataException($"the table of contents of layer {layer.Digest} cannot be used{where}: {e.Message}", e);
+            throw new InvalidDataException($"the table of contents of layer {layer.Digest} cannot be used{where}: {(e is OverflowException ? "its numbers are too large together" : e.Message)}", e);
         }
     }
 

@@ -99,7 +99,7 @@ internal sealed class Area
 
         found.AddRange(Entries(Path.Combine(Cache, "scratch")).Concat(Entries(Path.Combine(Cache, "store-1/tmp"))));
         string[] places = HasOwnUid ? [Root, .. ((string[])["/tmp", "/var/tmp", "/dev/shm", "/run"]).Where(Directory.Exists)] : [Root];
-        string search = $"find \"$@\" -xdev \\( -path \"$0/job\" -o -path \"$0/cache\" -o -path \"$0/tmp\" \\) -prune -o -uid {Uid} -print 2>/dev/null; true";
+        string search = $"find \"$@\" -xdev -maxdepth 4 \\( -path \"$0/job\" -o -path \"$0/cache\" -o -path \"$0/tmp\" \\) -prune -o -uid {Uid} -print 2>/dev/null; true";
         string written = await Tool.RunAsync("/bin/sh", ["-c", search, Root, .. places]);
         found.AddRange(written.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         found.AddRange(Entries(Temporary));

@@ -5,7 +5,7 @@ namespace GridWrapper.SystemTests.EndToEnd;
 /// <summary>Programs of the test machine, run to their end.</summary>
 internal static class Tool
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(9);
 
     /// <returns>What it wrote to stdout.</returns>
     /// <exception cref="TimeoutException">It, or something that holds its stdout or stderr, did not end; it was killed.</exception>

@@ -19,21 +19,22 @@ internal sealed class FuseFuzzTests
         int seed = asked is null ? 1 : Environment.TickCount;
         Random random = new(seed);
         ServedTree tree = FuseRequest.Tree();
-        Recorder slow = new();
-        FuseAnswers answers = new(tree, slow);
+        FuseAnswers answers = new(tree, new FuzzReaders.NoSlowReads());
+        FuzzCorpus corpus = new("request");
         byte[] reply = new byte[FuseWire.OutHeader + FuseWire.MaximumRead];
         Stopwatch time = Stopwatch.StartNew();
         long count = 0;
         for (; asked is null ? count < 200_000 : time.Elapsed.TotalSeconds < double.Parse(asked, CultureInfo.InvariantCulture); count++)
         {
             byte[] request = Next(random);
-            int length = answers.Answer(request, reply);
+            corpus.Note(FuzzReaders.Request(answers, request, reply, out int length), request);
             if (Fault(request, reply, length) is { } fault)
             {
                 Assert.Fail($"{fault}; seed {seed}, request {Convert.ToHexString(request)}");
             }
         }
 
+        corpus.Keep();
         TestContext.Out.WriteLine($"{count} requests, seed {seed}");
         Assert.That(count, Is.Positive);
     }
@@ -74,15 +75,4 @@ internal sealed class FuseFuzzTests
 
     /// <summary>The one file whose source fails.</summary>
     private static bool IsFailing(byte[] request) => BinaryPrimitives.ReadUInt64LittleEndian(request.AsSpan(16)) == 6;
-
-    private sealed class Recorder : ISlowReads
-    {
-        public void Take(in SlowRead read)
-        {
-        }
-
-        public void Interrupt(ulong unique)
-        {
-        }
-    }
 }
