@@ -28,7 +28,7 @@ internal sealed class LazyFill(ImmutableArray<LazyLayer> layers, LazyTraffic tra
                 node = node >= 0 && NodeKind.IsDirectory(table[node].Mode) ? table.Find(node, Encoding.Latin1.GetBytes(name)) : NodeTable.None;
             }
 
-            if (node >= 0 && NodeKind.IsFile(table[node].Mode))
+            if (node >= 0 && NodeKind.IsFile(table[node].Mode) && table[node].Size > 0)
             {
                 files.Add((table[node].Source, table[node].Data));
             }

@@ -1,3 +1,4 @@
+using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Layers;
 using GridWrapper.Planning;
@@ -11,6 +12,7 @@ namespace GridWrapper.Strategies;
 /// <summary>Puts layers that are read piece by piece, and packed ones among them, together to a root. It lives as long as the root: what is still to come is fetched by its client.</summary>
 internal sealed class LazyAssembly(CacheDirectory cache, RegistryClient client, TimeProvider clock, CacheLeases leases) : IAsyncDisposable
 {
+    private static readonly RoomLog Log = new(nameof(LazyAssembly));
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
     private readonly List<FileSource> _sources = [];
@@ -25,9 +27,39 @@ internal sealed class LazyAssembly(CacheDirectory cache, RegistryClient client, 
         var traffic = new LazyTraffic(new LazyOptions { Patience = input.Site.Serving.PatienceMinutes * Minute, Clock = clock });
         var store = new PackedStore(cache, clock, leases) { MaxBytes = (long?)input.Site.Cache.MaxBytes, SharedRoots = input.SharedCaches };
         Task<IReadOnlyDictionary<Digest, PackedLayer>> packing = store.EnsureAllAsync(layers.Whole, new RegistryBlobs(client, reference), ct);
-        LazyLayer[] lazy = await Task.WhenAll(layers.Lazy.Select(layer =>
-            LazyLayer.OpenAsync((layer.Layer.Blob, layer.Format), client.OpenRanges(reference, layer.Layer.Blob), (cache, leases), traffic, ct)));
-        IReadOnlyDictionary<Digest, PackedLayer> packed = await packing;
+        Task<LazyLayer>[] opening =
+        [
+            .. layers.Lazy.Select(layer => LazyLayer.OpenAsync((layer.Layer.Blob, layer.Format), client.OpenRanges(reference, layer.Layer.Blob), (cache, leases), traffic, ct)),
+        ];
+        try
+        {
+            LazyLayer[] lazy = await Task.WhenAll(opening);
+            IReadOnlyDictionary<Digest, PackedLayer> packed = await packing;
+            NodeTable table = Union(image, layers, lazy, packed);
+            _fill = new LazyFill([.. lazy], traffic);
+            IEnumerable<(int Layer, long Data)> wanted = LazyFill.Named(table, AccessTrace.Read(cache, image.Config.Digest ?? image.Manifest.Config.Digest)).Where(file => file.Layer < lazy.Length);
+            await _fill.StartAsync(PolicyOf(input.Site.Serving), [.. wanted], ct);
+            return (new ServedRoot(table, [.. _sources]) { Life = this, Trouble = () => traffic.Trouble, Fetched = () => (client.Counter.Bytes, client.Counter.Requests) }, packed.Values.Count(layer => !layer.WasCached));
+        }
+        catch
+        {
+            await CloseAsync(opening, packing);
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_fill is not null)
+        {
+            await _fill.DisposeAsync();
+        }
+
+        client.Dispose();
+    }
+
+    private NodeTable Union(ResolvedImage image, LazyLayers layers, LazyLayer[] lazy, IReadOnlyDictionary<Digest, PackedLayer> packed)
+    {
         var union = new RootUnion();
         Dictionary<Digest, (LayerTree Tree, int Source)> all = [];
         for (int i = 0; i < lazy.Length; i++)
@@ -47,20 +79,28 @@ internal sealed class LazyAssembly(CacheDirectory cache, RegistryClient client, 
             union.Add(all[diffId].Tree, all[diffId].Source, diffId.ToString());
         }
 
-        _fill = new LazyFill([.. lazy], traffic);
-        Digest config = image.Config.Digest ?? image.Manifest.Config.Digest;
-        await _fill.StartAsync(PolicyOf(input.Site.Serving), [.. Wanted(union.Table, AccessTrace.Read(cache, config), lazy.Length)], ct);
-        return (new ServedRoot(union.Table, [.. _sources]) { Life = this, Trouble = () => traffic.Trouble, Fetched = () => (client.Counter.Bytes, client.Counter.Requests) }, packed.Values.Count(layer => !layer.WasCached));
+        return union.Table;
     }
 
-    public async ValueTask DisposeAsync()
+    /// <summary>What was opened before something else failed.</summary>
+    private async Task CloseAsync(Task<LazyLayer>[] opening, Task packing)
     {
-        if (_fill is not null)
+        foreach (Task task in (Task[])[packing, .. opening])
         {
-            await _fill.DisposeAsync();
+            try
+            {
+                await task;
+            }
+            catch (Exception e)
+            {
+                Log.Debug("not opened either: {Reason}", e.Message);
+            }
         }
 
-        client.Dispose();
+        foreach (FileSource source in opening.Where(task => task.IsCompletedSuccessfully).Select(task => task.Result.Source).Union(_sources))
+        {
+            source.Dispose();
+        }
     }
 
     private static LazyPolicy PolicyOf(ServingPolicy policy) => policy.Fill switch
@@ -69,22 +109,4 @@ internal sealed class LazyAssembly(CacheDirectory cache, RegistryClient client, 
         ServingPolicy.OnDemand => new LazyPolicy.OnDemand(),
         _ => new LazyPolicy.Within(policy.FillMinutes * Minute),
     };
-
-    /// <summary>What earlier payloads read of the layers that are read piece by piece, which are the first of the sources.</summary>
-    private static IEnumerable<(int Layer, long Data)> Wanted(NodeTable table, ImmutableArray<string> trace, int lazy)
-    {
-        foreach (string path in trace)
-        {
-            int node = NodeTable.Root;
-            foreach (string name in path.Split('/'))
-            {
-                node = node < 0 ? node : table.Find(node, Encoding.Latin1.GetBytes(name));
-            }
-
-            if (node > 0 && NodeKind.IsFile(table[node].Mode) && table[node].Size > 0 && table[node].Source < lazy)
-            {
-                yield return (table[node].Source, table[node].Data);
-            }
-        }
-    }
 }
