@@ -7,52 +7,43 @@ using NUnit.Framework.Interfaces;
 namespace GridWrapper.SystemTests;
 
 /// <summary>
-/// A test that takes far too long is told of at once, with the processes that it waits for and where in the kernel they are; these are then ended, so that it fails and the others go on.
+/// What a test or a set-up waits for far too long is told of, with where in the kernel it is, and ended, so that the test fails and the others go on.
 /// </summary>
 [AttributeUsage(AttributeTargets.Assembly)]
 internal sealed class TestWatchAttribute : Attribute, ITestAction
 {
-    /// <summary>Longer than any test takes on a slow machine.</summary>
+    /// <summary>Longer than anything takes on a slow machine.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(20);
 
     // There may be several instances of the attribute.
-    private static readonly ConcurrentDictionary<string, (string Name, Stopwatch Clock)> Running = new();
-    private static readonly Timer Clock = new(_ => Look(), null, Timeout.Infinite, Timeout.Infinite);
+    private static readonly ConcurrentDictionary<string, string> Running = new();
+    private static readonly Timer Clock = new(_ => Look(), null, Pause, Pause);
 
-    public ActionTargets Targets => ActionTargets.Test;
+    /// <summary>Set-ups belong to suites.</summary>
+    public ActionTargets Targets => ActionTargets.Test | ActionTargets.Suite;
 
     public void BeforeTest(ITest test)
     {
-        Running[test.Id] = (test.FullName, Stopwatch.StartNew());
-        Clock.Change(TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(20));
+        Running[test.Id] = test.FullName;
+        GC.KeepAlive(Clock);
     }
 
     public void AfterTest(ITest test) => Running.TryRemove(test.Id, out _);
 
+    /// <summary>Servers that tests share are nobody's children any more.</summary>
     private static void Look()
     {
-        foreach ((string id, (string name, Stopwatch clock)) in Running)
-        {
-            if (clock.Elapsed > Patience && Running.TryRemove(id, out _))
-            {
-                Console.Error.WriteLine($"{name} has been running for {Patience.TotalMinutes} minutes; its processes are ended:");
-                End(TimeProvider.System.GetLocalNow().DateTime - Patience + TimeSpan.FromMinutes(1));
-            }
-        }
-    }
-
-    /// <param name="before">Later processes are those of other tests.</param>
-    private static void End(DateTime before)
-    {
+        DateTime oldest = TimeProvider.System.GetLocalNow().DateTime - Patience;
         foreach (Process process in Below(Environment.ProcessId))
         {
             using (process)
             {
                 try
                 {
-                    if (process.StartTime < before)
+                    if (process.StartTime < oldest)
                     {
-                        Console.Error.WriteLine(Tell(process.Id));
+                        Console.Error.WriteLine($"ended after {Patience.TotalMinutes} minutes, while {string.Join(", ", Running.Values)} ran: {Tell(process.Id)}");
                         process.Kill();
                     }
                 }
@@ -66,7 +57,9 @@ internal sealed class TestWatchAttribute : Attribute, ITestAction
 
     private static string Tell(int id)
     {
-        string command = File.ReadAllText($"/proc/{id}/cmdline").Replace('\0', ' ');
+        // The command line lies in its memory, which a process that is stuck may hold.
+        Task<string> line = Task.Run(() => File.ReadAllText($"/proc/{id}/cmdline").Replace('\0', ' '));
+        string command = line.Wait(1000) ? line.Result : File.ReadAllText($"/proc/{id}/comm").Trim();
         IEnumerable<string> threads = Directory.GetDirectories($"/proc/{id}/task").Select(task => $"  {string.Join(' ', File.ReadAllText(task + "/stat").Split(' ', 4).Take(3))} {File.ReadAllText(task + "/stack").Replace("\n", " < ", StringComparison.Ordinal)}").Distinct().Take(40);
         return $"{id}: {(command.Length > 600 ? command[..600] : command)}\n{string.Join('\n', threads)}";
     }
