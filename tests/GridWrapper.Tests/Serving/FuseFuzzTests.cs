@@ -27,10 +27,16 @@ internal sealed class FuseFuzzTests
         for (; asked is null ? count < 200_000 : time.Elapsed.TotalSeconds < double.Parse(asked, CultureInfo.InvariantCulture); count++)
         {
             byte[] request = Next(random);
-            corpus.Note(FuzzReaders.Request(answers, request, reply, out int length), request);
+            string way = FuzzReaders.Request(answers, request, reply, out int length);
             if (Fault(request, reply, length) is { } fault)
             {
                 Assert.Fail($"{fault}; seed {seed}, request {Convert.ToHexString(request)}");
+            }
+
+            // Some replies depend on what was agreed before.
+            if (corpus.Wants(way, request) && FuzzReaders.Of("request", request) == way)
+            {
+                corpus.Note(way, request);
             }
         }
 

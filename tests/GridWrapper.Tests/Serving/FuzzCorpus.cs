@@ -22,9 +22,12 @@ internal sealed partial class FuzzCorpus(string reader)
         return Varying().Replace(text, "#").Replace('\t', ' ').ReplaceLineEndings(" ");
     }
 
+    /// <summary>Whether it is new, or shorter than what is known.</summary>
+    internal bool Wants(string way, byte[] input) => !_shortest.TryGetValue(way, out byte[]? known) || input.Length < known.Length;
+
     internal void Note(string way, byte[] input)
     {
-        if (!_shortest.TryGetValue(way, out byte[]? known) || input.Length < known.Length)
+        if (Wants(way, input))
         {
             _shortest[way] = input;
         }
