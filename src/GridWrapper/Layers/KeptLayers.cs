@@ -124,7 +124,7 @@ internal abstract class KeptLayers<TLayer>(CacheDirectory cache, TimeProvider cl
         ImageLayer[] missing = wanted;
         MakeRoom(room, [.. missing.Select(layer => layer.Blob)], ct);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount, LeastWorkers, MostWorkers), CancellationToken = ct };
-        for (bool last = false; missing.Length > 0; last = true)
+        for (bool last = false; missing.Length > 0;)
         {
             try
             {
@@ -135,7 +135,15 @@ internal abstract class KeptLayers<TLayer>(CacheDirectory cache, TimeProvider cl
             {
                 Log.Warn("{Reason}", e.Message);
                 missing = [.. wanted.Where(layer => !made.ContainsKey(layer.DiffId))];
+                if (TakeLess())
+                {
+                    last = false;
+                    MakeRoom(room, [.. missing.Select(layer => layer.Blob)], ct);
+                    continue;
+                }
+
                 room.MakeAgain(e, [.. missing.Select(layer => layer.Blob)], last, ct);
+                last = true;
             }
         }
     }
@@ -148,6 +156,9 @@ internal abstract class KeptLayers<TLayer>(CacheDirectory cache, TimeProvider cl
 
     /// <summary>Removes what nobody uses where the missing layers would not fit.</summary>
     protected abstract void MakeRoom(CacheRoom room, IReadOnlyCollection<Descriptor> missing, CancellationToken ct);
+
+    /// <summary>The disk ran full: whether the layers that are still missing are made smaller from now on. Once.</summary>
+    protected virtual bool TakeLess() => false;
 
     /// <summary>Called with the layer's lock held.</summary>
     private async Task<TLayer> ImportAsync(ImageLayer layer, IBlobSource source, CancellationToken ct)

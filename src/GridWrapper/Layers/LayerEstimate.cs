@@ -6,6 +6,7 @@ namespace GridWrapper.Layers;
 internal static class LayerEstimate
 {
     internal const double UnpackedPerCompressed = 3.5;
+    internal const double KeptPerCompressed = 1.05;
     internal const double CompressedBytesPerFile = 6_700;
 
     /// <summary>Images differ: there are those of a few large files. A quarter of the usual number is certain enough to refuse on.</summary>
@@ -13,6 +14,12 @@ internal static class LayerEstimate
 
     internal static double Bytes(IEnumerable<Descriptor> blobs) =>
         blobs.Sum(blob => blob.SizeBytes * (blob.MediaType is MediaTypes.OciLayer or MediaTypes.DockerLayer ? 1.0 : UnpackedPerCompressed));
+
+    /// <summary>Where gzip blobs are kept as they are: with index and checkpoints. The others are kept inflated.</summary>
+    internal static double CompressedBytes(IEnumerable<Descriptor> blobs) => blobs.Sum(blob => IsGzip(blob) ? blob.SizeBytes * KeptPerCompressed : Bytes([blob]));
+
+    /// <summary>As its media type says.</summary>
+    internal static bool IsGzip(Descriptor blob) => blob.MediaType is MediaTypes.OciLayerGzip or MediaTypes.DockerLayerGzip or MediaTypes.OciForeignLayerGzip or MediaTypes.DockerForeignLayerGzip;
 
     internal static double Files(IEnumerable<Descriptor> blobs) => blobs.Sum(blob => blob.SizeBytes / CompressedBytesPerFile);
 

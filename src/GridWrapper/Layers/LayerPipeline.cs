@@ -27,7 +27,12 @@ internal static class LayerPipeline
     /// <param name="blob">A stream that verifies the blob's size and digest.</param>
     /// <param name="layer">What it promises to be.</param>
     /// <param name="make">Takes all blocks, on a thread of its own. Of its faults only <see cref="InvalidDataException"/> lets the blob be received to its end.</param>
-    internal static async Task<T> RunAsync<T>(Stream blob, ImageLayer layer, Func<BlockReader, CancellationToken, T> make, CancellationToken ct)
+    internal static Task<T> RunAsync<T>(Stream blob, ImageLayer layer, Func<BlockReader, CancellationToken, T> make, CancellationToken ct)
+        where T : class => RunAsync(blob, layer, new LayerWork<T>(make), ct);
+
+    /// <inheritdoc cref="RunAsync{T}(Stream, ImageLayer, Func{BlockReader, CancellationToken, T}, CancellationToken)"/>
+    /// <param name="work">What is made of it, and how it is inflated.</param>
+    internal static async Task<T> RunAsync<T>(Stream blob, ImageLayer layer, LayerWork<T> work, CancellationToken ct)
         where T : class
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
@@ -35,9 +40,9 @@ internal static class LayerPipeline
         var inflated = new HandOver<Block>(BlocksAhead);
         var digested = new HandOver<Block>(BlocksAhead);
         Task receive = ReceiveAsync(blob, pipe.Writer, stop.Token);
-        Task inflate = OnItsOwnThread(() => Inflate(pipe.Reader, inflated));
+        Task inflate = OnItsOwnThread(() => Inflate(pipe.Reader, inflated, work.Open));
         Task<Digest> digest = OnItsOwnThread(() => DigestBlocks(inflated, digested, ExtractionLimits.ForBlob(layer.Blob.SizeBytes).MaxBytes));
-        Task<T> end = OnItsOwnThread(() => Make(digested, make, stop));
+        Task<T> end = OnItsOwnThread(() => Make(digested, work.Make, stop));
         await Task.WhenAll(receive, inflate, digest, end).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
         // Damaged bytes also break the unpacking; that the bytes were damaged is then the true reason.
@@ -126,12 +131,12 @@ internal static class LayerPipeline
         }
     }
 
-    private static bool Inflate(PipeReader reader, HandOver<Block> to)
+    private static bool Inflate(PipeReader reader, HandOver<Block> to, Func<Stream, Stream> open)
     {
         try
         {
             using Stream blob = reader.AsStream();
-            using Stream tar = Decompression.Open(blob);
+            using Stream tar = open(blob);
             bool wanted = true;
             while (wanted)
             {
@@ -193,4 +198,12 @@ internal sealed record UnpackTarget(SafeFileHandle Root, Descriptor Blob, Digest
 {
     /// <summary>File that gets a line for each file of the layer, see <see cref="IndexLines"/>; null for none.</summary>
     public string? IndexPath { get; init; }
+}
+
+/// <summary>What is made of the blocks of a layer's archive.</summary>
+/// <param name="Make">Takes all blocks, on a thread of its own. Of its faults only <see cref="InvalidDataException"/> lets the blob be received to its end.</param>
+internal sealed record LayerWork<T>(Func<BlockReader, CancellationToken, T> Make)
+{
+    /// <summary>The archive inside the blob.</summary>
+    public Func<Stream, Stream> Open { get; init; } = static blob => Decompression.Open(blob);
 }

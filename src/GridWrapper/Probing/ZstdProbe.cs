@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using GridWrapper.Linux;
 
 namespace GridWrapper.Probing;
 
@@ -10,12 +11,9 @@ internal static class ZstdProbe
 {
     private const string Soname = "libzstd.so.1";
 
-    private static readonly string[] Directories =
-        ["/usr/lib64", "/lib64", "/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib", "/lib"];
-
     internal static Fact<string> Probe(string root, IReadOnlyDictionary<string, string> environment)
     {
-        foreach (string directory in Directories)
+        foreach (string directory in SharedLibrary.Directories)
         {
             string path = Path.Combine(root, directory.TrimStart('/'), Soname);
             if (File.Exists(path) && Loads(path))

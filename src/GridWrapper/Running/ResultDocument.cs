@@ -98,8 +98,16 @@ internal static class ResultDocument
         };
     }
 
-    private static JObject Json(Cost cost) =>
-        new() { ["bytes"] = cost.Bytes, ["requests"] = cost.Requests, ["files"] = cost.Files, ["seconds"] = Math.Round(cost.Seconds, 3) };
+    private static JObject Json(Cost cost)
+    {
+        JObject json = new() { ["bytes"] = cost.Bytes, ["requests"] = cost.Requests, ["files"] = cost.Files, ["seconds"] = Math.Round(cost.Seconds, 3) };
+        if (cost.DiskBytes is { } disk)
+        {
+            json["diskBytes"] = disk;
+        }
+
+        return json;
+    }
 
     private static JObject Layer(LayerOrigin layer)
     {

@@ -1,6 +1,7 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Layers;
+using GridWrapper.Linux;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
 using GridWrapper.Registries;
@@ -54,7 +55,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
             PackedBytesPerSecond = reference is ImageReference.InRegistry ? PullRate.Read(Settings.CacheDirectory, PullRate.Packing) : null,
         });
         image = WithCached(image);
-        PlanInput input = WithRemovable(Input(host, image));
+        PlanInput input = WithZlib(WithRemovable(Input(host, image)));
         Prepared prepared = new(input, Plan(input), new Timings { Probe = probe });
         if (everything || !prepared.Plan.Candidates.Any(c => c.IsUsable && c.Launcher != OtherLauncher))
         {
@@ -149,13 +150,26 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
         }
 
         ImmutableArray<Descriptor> missing = LayerCost.Missing(input, image);
-        if (LayerEstimate.Bytes(missing) <= space.FreeBytes && LayerEstimate.LeastFiles(missing) <= space.FreeInodes)
+        double bytes = Math.Max(LayerEstimate.Bytes(missing), LayerEstimate.Bytes(ServedJudge.Missing(input, image)));
+        if (bytes <= space.FreeBytes && LayerEstimate.LeastFiles(missing) <= space.FreeInodes)
         {
             return input;
         }
 
-        (long bytes, long entries) = new CacheInventory(new CacheDirectory(input.CacheDirectory), time).Removable();
-        return input with { RemovableBytes = bytes, RemovableEntries = entries };
+        (long removable, long entries) = new CacheInventory(new CacheDirectory(input.CacheDirectory), time).Removable();
+        return input with { RemovableBytes = removable, RemovableEntries = entries };
+    }
+
+    /// <summary>The node's zlib is loaded only where layers are to be kept compressed.</summary>
+    private static PlanInput WithZlib(PlanInput input)
+    {
+        if (!input.Image.Resolved.IsKnown(out ResolvedImage image) || !KeptForm.NeedsZlib(input, ServedJudge.Missing(input, image)))
+        {
+            return input;
+        }
+
+        Fact<string> zlib = LibZ.OfNode.Library is null ? new Fact<string>.Absent(LibZ.OfNode.Problem) : new Fact<string>.Known(LibZ.Soname);
+        return input with { Host = input.Host with { Zlib = zlib } };
     }
 
     internal RunPlan Plan(PlanInput input) => Planner.Plan(input, parts.Strategies, parts.Launchers);

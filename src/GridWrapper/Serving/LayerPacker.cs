@@ -1,30 +1,22 @@
 using GridWrapper.Images;
 using GridWrapper.Layers;
-using GridWrapper.Linux;
-using Microsoft.Win32.SafeHandles;
 
 namespace GridWrapper.Serving;
 
-/// <summary>Keeps the archive of a layer as it streams by, as one file, and makes the index of what is where in it. Only headers are looked at.</summary>
+/// <summary>Keeps a layer as it streams by, as one file, and makes the index of what is where in it. Only headers are looked at.</summary>
 internal static class LayerPacker
 {
     private const int EntriesPerLook = 4096;
 
-    /// <summary>Blob → digest → inflate → diffID → file and index, streaming.</summary>
+    /// <summary>Blob → digest → inflate → diffID → files and index, streaming.</summary>
     /// <param name="blob">A stream that verifies the blob's size and digest.</param>
-    /// <param name="archive">An empty file.</param>
     /// <exception cref="InvalidDataException">The verified bytes are no proper layer, or not the one with this diffID.</exception>
-    internal static Task<PackedIndex> PackAsync(Stream blob, ImageLayer layer, SafeFileHandle archive, CancellationToken ct) =>
-        LayerPipeline.RunAsync(blob, layer, (blocks, stop) => Pack(blocks, layer, archive, stop), ct);
+    internal static Task<PackedIndex> PackAsync(Stream blob, ImageLayer layer, PackWork work, CancellationToken ct) =>
+        LayerPipeline.RunAsync(blob, layer, new LayerWork<PackedIndex>((blocks, stop) => Pack(blocks, layer, work, stop)) { Open = work.Open }, ct);
 
-    private static PackedIndex Pack(BlockReader blocks, ImageLayer layer, SafeFileHandle archive, CancellationToken ct)
+    private static PackedIndex Pack(BlockReader blocks, ImageLayer layer, PackWork work, CancellationToken ct)
     {
-        long written = 0;
-        blocks.Passing = block =>
-        {
-            FileMaker.Demand(At.WriteAll(archive, block.Content, written), "pwrite", "data"u8.ToArray());
-            written += block.Length;
-        };
+        blocks.Passing = work.Pass;
         var reader = new TarEntryReader(blocks);
         var builder = new LayerTreeBuilder(ExtractionLimits.ForBlob(layer.Blob.SizeBytes));
         var sparse = new SparseMaps();
@@ -38,6 +30,6 @@ internal static class LayerPacker
         }
 
         blocks.Drain(ct);
-        return new PackedIndex(layer.DiffId, builder.Finish(), sparse, written) { Blob = layer.Blob.Digest, BlobBytes = layer.Blob.SizeBytes };
+        return new PackedIndex(layer.DiffId, builder.Finish(), sparse, work.Written) { Blob = layer.Blob.Digest, BlobBytes = layer.Blob.SizeBytes };
     }
 }

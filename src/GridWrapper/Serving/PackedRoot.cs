@@ -15,6 +15,7 @@ internal static class PackedRoot
         ImmutableArray<PackedLayer> all = [.. layers];
         var sources = new List<FileSource>();
         var numbers = new Dictionary<Digest, int>();
+        Lazy<InflatePool> pool = PackedLayer.NewPool();
         var union = new RootUnion([.. all.Select(layer => layer.Tree)]);
         try
         {
@@ -24,7 +25,7 @@ internal static class PackedRoot
                 {
                     number = sources.Count;
                     numbers[layer.DiffId] = number;
-                    sources.Add(layer.Open());
+                    sources.Add(layer.Open(pool));
                 }
 
                 union.Add(layer.Tree, number, layer.DiffId.ToString());

@@ -1,11 +1,10 @@
 using GridWrapper.Linux;
-using Microsoft.Win32.SafeHandles;
 
 namespace GridWrapper.Serving;
 
-/// <summary>Files of a layer that is kept as its archive. Nothing is allocated for a read; what a damaged cache does not have any more is an I/O error of that file alone.</summary>
+/// <summary>Files of a layer that is kept as its archive. What a damaged cache does not have any more is an I/O error of that file alone.</summary>
 /// <param name="archive">The archive; closed with this.</param>
-internal sealed class PackedSource(SafeFileHandle archive, SparseMaps sparse) : FileSource
+internal sealed class PackedSource(ArchiveReader archive, SparseMaps sparse) : FileSource
 {
     internal override int Read(long data, long offset, Span<byte> into)
     {
@@ -37,6 +36,26 @@ internal sealed class PackedSource(SafeFileHandle archive, SparseMaps sparse) : 
         return 0;
     }
 
+    internal override bool WouldWait(long data, long offset, int length)
+    {
+        if (data >= 0)
+        {
+            return offset <= long.MaxValue - data - length && archive.WouldWait(data + offset, length);
+        }
+
+        ReadOnlySpan<SparsePiece> pieces = sparse.Of(data);
+        for (int i = FirstAfter(pieces, offset); i < pieces.Length && pieces[i].Offset < offset + length; i++)
+        {
+            long skipped = Math.Max(0, offset - pieces[i].Offset);
+            if (archive.WouldWait(pieces[i].At + skipped, Math.Min(pieces[i].Length - skipped, length)))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     protected override void Dispose(bool disposing)
     {
         if (disposing)
@@ -60,32 +79,5 @@ internal sealed class PackedSource(SafeFileHandle archive, SparseMaps sparse) : 
         return low;
     }
 
-    private int ReadArchive(long start, long offset, Span<byte> into)
-    {
-        if (offset > long.MaxValue - start - into.Length)
-        {
-            return Errno.EIO;
-        }
-
-        try
-        {
-            for (long at = start + offset; !into.IsEmpty;)
-            {
-                int got = RandomAccess.Read(archive, into, at);
-                if (got == 0)
-                {
-                    return Errno.EIO;
-                }
-
-                into = into[got..];
-                at += got;
-            }
-
-            return 0;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException)
-        {
-            return Errno.EIO;
-        }
-    }
+    private int ReadArchive(long start, long offset, Span<byte> into) => offset > long.MaxValue - start - into.Length ? Errno.EIO : archive.Read(start + offset, into);
 }

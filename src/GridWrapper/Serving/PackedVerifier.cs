@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace GridWrapper.Serving;
 
-/// <summary>Reads a packed layer again: its archive has the digest that the image promises, which covers every file in it, and its index is what was written.</summary>
+/// <summary>Reads a packed layer again: its archive, or the blob it came in, has the digest that the image promises, which covers every file in it, and what stands beside it is what was written.</summary>
 internal sealed class PackedVerifier(string directory)
 {
     /// <summary>Bytes that were read and digested.</summary>
@@ -15,16 +15,32 @@ internal sealed class PackedVerifier(string directory)
     {
         try
         {
-            PackedIndex index = PackedIndexFile.Read($"{directory}/{PackedLayer.IndexName}");
-            Digest found = Read($"{directory}/{PackedLayer.DataName}", ct);
-            return found != index.DiffId ? [$"its archive has the digest {found} instead of {index.DiffId}"]
-                : index.DiffId.Hex != Path.GetFileName(directory) ? [$"it is the layer {index.DiffId}"]
-                : [];
+            PackedLayer layer = PackedFiles.Read(directory);
+            (string what, string name, Digest due) = layer.Checkpoints is { } table ? ("blob", PackedLayer.BlobName, table.Blob) : ("archive", PackedLayer.DataName, layer.DiffId);
+            Digest found = Read($"{directory}/{name}", ct);
+            return found != due ? [$"its {what} has the digest {found} instead of {due}"]
+                : layer.DiffId.Hex != Path.GetFileName(directory) ? [$"it is the layer {layer.DiffId}"]
+                : layer.Checkpoints is null ? []
+                : Windows(layer.Checkpoints, ct);
         }
         catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
         {
             return [e.Message];
         }
+    }
+
+    /// <summary>The rest of the file of checkpoints was looked at when it was read.</summary>
+    private ImmutableArray<string> Windows(CheckpointTable table, CancellationToken ct)
+    {
+        using SafeFileHandle file = File.OpenHandle($"{directory}/{PackedLayer.CheckpointsName}");
+        foreach (Checkpoint point in table.Checkpoints)
+        {
+            ct.ThrowIfCancellationRequested();
+            _ = CheckpointFile.ReadWindow(file, point);
+            BytesRead += point.WindowBytes;
+        }
+
+        return [];
     }
 
     private Digest Read(string path, CancellationToken ct)

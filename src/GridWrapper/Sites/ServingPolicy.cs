@@ -1,11 +1,18 @@
 namespace GridWrapper.Sites;
 
-/// <summary>How images that are read piece by piece come to the node (strategy lazy).</summary>
+/// <summary>How layers that are served are kept (strategies packed and lazy), and how images that are read piece by piece come to the node (strategy lazy).</summary>
 internal sealed record ServingPolicy
 {
     internal const string BeforeRun = "before-run";
     internal const string Background = "background";
     internal const string OnDemand = "on-demand";
+
+    internal const string KeepAuto = "auto";
+    internal const string KeepInflated = "inflated";
+    internal const string KeepCompressed = "compressed";
+
+    /// <summary>Packed layers: "inflated", "compressed" (gzip blobs as they came, for nodes where disk is scarce) or "auto" (inflated where that fits).</summary>
+    public string Keep { get; init; } = KeepAuto;
 
     /// <summary>"background" (behind the payload's back), "before-run" (all of it before the payload starts) or "on-demand" (only what is asked for).</summary>
     public string Fill { get; init; } = Background;

@@ -172,6 +172,7 @@ internal static class SiteProfileReader
         ServingPolicy otherwise = new();
         ServingPolicy policy = new()
         {
+            Keep = section.Text("keep", otherwise.Keep, ProfileRules.OneOf([ServingPolicy.KeepAuto, ServingPolicy.KeepInflated, ServingPolicy.KeepCompressed])),
             Fill = section.Text("fill", otherwise.Fill, ProfileRules.OneOf([ServingPolicy.Background, ServingPolicy.BeforeRun, ServingPolicy.OnDemand])),
             FillMinutes = section.Number("fillMinutes", otherwise.FillMinutes, Minutes),
             PatienceMinutes = section.Number("patienceMinutes", otherwise.PatienceMinutes, Minutes),

@@ -20,7 +20,7 @@ internal static class SiteProfileWriter
             ["directory"] = profile.Cache.Directory,
             ["maxBytes"] = profile.Cache.MaxBytes,
         },
-        ["serving"] = new JObject { ["fill"] = profile.Serving.Fill, ["fillMinutes"] = profile.Serving.FillMinutes, ["patienceMinutes"] = profile.Serving.PatienceMinutes },
+        ["serving"] = new JObject { ["keep"] = profile.Serving.Keep, ["fill"] = profile.Serving.Fill, ["fillMinutes"] = profile.Serving.FillMinutes, ["patienceMinutes"] = profile.Serving.PatienceMinutes },
         ["cacheRoots"] = new JArray(profile.CacheRoots),
         ["registries"] = new JObject
         {

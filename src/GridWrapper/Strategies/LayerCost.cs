@@ -45,11 +45,11 @@ internal static class LayerCost
 
     /// <summary>A refusal if the cache's file system cannot hold what is missing; null if it can, or if its space is not known.</summary>
     internal static Verdict.Refused? NoSpace(PlanInput input, ImmutableArray<Descriptor> missing) =>
-        NoSpace(input, missing, LayerEstimate.LeastFiles(missing), $"{LayerEstimate.Words(missing)} unpacked");
+        NoSpace(input, (LayerEstimate.Bytes(missing), LayerEstimate.LeastFiles(missing)), $"{LayerEstimate.Words(missing)} unpacked");
 
-    /// <param name="files">How many files are certain to be made.</param>
-    /// <param name="need">What is needed, for people.</param>
-    internal static Verdict.Refused? NoSpace(PlanInput input, ImmutableArray<Descriptor> missing, double files, string need)
+    /// <param name="needed">Bytes, and how many files are certain to be made.</param>
+    /// <param name="need">The same for people.</param>
+    internal static Verdict.Refused? NoSpace(PlanInput input, (double Bytes, double Files) needed, string need)
     {
         SpaceFacts? space = input.Host.Space.FirstOrDefault(s => s.Purpose == "cache");
         if (space is null)
@@ -58,7 +58,7 @@ internal static class LayerCost
         }
 
         FileSystemState free = new(0, Sum(space.FreeBytes, input.RemovableBytes), Sum(space.FreeInodes, input.RemovableEntries));
-        return LayerEstimate.Bytes(missing) <= free.FreeBytes && files <= free.FreeInodes
+        return needed.Bytes <= free.FreeBytes && needed.Files <= free.FreeInodes
             ? null
             : new Verdict.Refused
             {

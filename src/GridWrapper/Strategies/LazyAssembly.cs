@@ -25,7 +25,7 @@ internal sealed class LazyAssembly(CacheDirectory cache, RegistryClient client, 
         var reference = (ImageReference.InRegistry)input.Image.Reference;
         LazyLayers layers = LazyLayers.Of(image);
         var traffic = new LazyTraffic(new LazyOptions { Patience = input.Site.Serving.PatienceMinutes * Minute, Clock = clock });
-        var store = new PackedStore(cache, clock, leases) { MaxBytes = (long?)input.Site.Cache.MaxBytes, SharedRoots = input.SharedCaches };
+        var store = new PackedStore(cache, clock, leases) { MaxBytes = (long?)input.Site.Cache.MaxBytes, SharedRoots = input.SharedCaches, Form = layers.KeptForm(input).Form };
         Task<IReadOnlyDictionary<Digest, PackedLayer>> packing = store.EnsureAllAsync(layers.Whole, new RegistryBlobs(client, reference), ct);
         Task<LazyLayer>[] opening =
         [
@@ -68,10 +68,11 @@ internal sealed class LazyAssembly(CacheDirectory cache, RegistryClient client, 
             _sources.Add(lazy[i].Source);
         }
 
+        Lazy<InflatePool> pool = PackedLayer.NewPool();
         foreach (PackedLayer layer in packed.Values)
         {
             all[layer.DiffId] = (layer.Tree, _sources.Count);
-            _sources.Add(layer.Open());
+            _sources.Add(layer.Open(pool));
         }
 
         foreach (Digest diffId in image.Config.DiffIds)

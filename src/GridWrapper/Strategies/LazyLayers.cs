@@ -45,10 +45,15 @@ internal sealed record LazyLayers(ImmutableArray<(ImageLayer Layer, LazyFormat F
         return new LazyLayers(lazy.ToImmutable(), whole.ToImmutable(), why);
     }
 
+    /// <summary>Of those that have to be pulled as a whole, what does not lie packed in the cache.</summary>
+    internal ImmutableArray<Descriptor> Missing(PlanInput input) => [.. Whole.Where(layer => input.Image.PackedLayers?.Contains(layer.DiffId) != true).Select(layer => layer.Blob)];
+
+    /// <summary>How these are to be kept.</summary>
+    internal KeptForm KeptForm(PlanInput input) => Strategies.KeptForm.Of(input, Missing(input));
+
     internal Cost Cost(PlanInput input, ResolvedImage image)
     {
-        ImmutableArray<Descriptor> pulled = [.. Whole.Where(layer => input.Image.PackedLayers?.Contains(layer.DiffId) != true).Select(layer => layer.Blob)];
-        Cost packing = ServedJudge.CostOf(input, image, pulled);
+        Cost packing = ServedJudge.CostOf(input, image, Missing(input), KeptForm(input)) with { Files = 0 };
         double read = Lazy.Sum(layer => layer.Layer.Blob.SizeBytes) * ShareRead;
         int requests = Lazy.Length * RequestsPerLayer;
         double seconds = (read / UsualBytesPerSecond) + (Math.Ceiling((double)requests / Connections) * (image.RoundTripSeconds ?? UsualSecondsPerRequest)) + Serving;

@@ -43,9 +43,9 @@ internal sealed class LazyStrategy(RegistryClientFactory clients, TimeProvider c
         }
 
         int whole = layers.Whole.Length;
-        return ServedJudge.Refuse(input) ?? (Verdict)Verdict.Yes(
+        return ServedJudge.Refuse(input) ?? layers.KeptForm(input).Refuse(input, layers.Missing(input)) ?? (Verdict)Verdict.Yes(
             layers.Cost(input, image),
-            $"{layers.Lazy.Length} layers are read piece by piece, as the payload asks{(whole == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; {whole} have to be pulled as a whole"))}");
+            $"{layers.Lazy.Length} layers are read piece by piece, as the payload asks{(whole == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; {whole} have to be pulled as a whole"))}{Kept(layers, input)}");
     }
 
     public Rootfs Predict(PlanInput input, RootfsForm form) => PackedStrategy.Described(StrategyName, input, input.Image.PackedLayers ?? []);
@@ -54,6 +54,8 @@ internal sealed class LazyStrategy(RegistryClientFactory clients, TimeProvider c
     {
         var cache = new CacheDirectory(input.CacheDirectory);
         RegistryClient client = clients.Create(input.Site);
+        _ = input.Image.Resolved.IsKnown(out ResolvedImage image);
+        LazyLayers layers = LazyLayers.Of(image);
         var assembly = new LazyAssembly(cache, client, clock, _leases);
         try
         {
@@ -64,7 +66,7 @@ internal sealed class LazyStrategy(RegistryClientFactory clients, TimeProvider c
             return made with
             {
                 Served = served,
-                Transfer = made.Transfer with { BytesFetched = client.Counter.Bytes, Requests = client.Counter.Requests, FilesMade = packed * PackedStrategy.FilesPerLayer },
+                Transfer = made.Transfer with { BytesFetched = client.Counter.Bytes, Requests = client.Counter.Requests, FilesMade = packed * layers.KeptForm(input).FilesPerLayer },
             };
         }
         catch (Exception e)
@@ -78,6 +80,8 @@ internal sealed class LazyStrategy(RegistryClientFactory clients, TimeProvider c
             };
         }
     }
+
+    private static string Kept(LazyLayers layers, PlanInput input) => layers.KeptForm(input).Why is { Length: > 0 } why ? $", {why}" : "";
 
     private static GridWrapperException Unusable(PlanInput input, Exception e) => new(
         new Failure

@@ -12,9 +12,6 @@ internal sealed class PackedStrategy(RegistryClientFactory clients, TimeProvider
 {
     internal const string StrategyName = "packed";
 
-    /// <summary>Files of the cache for each layer: content, index and their directory.</summary>
-    internal const int FilesPerLayer = 3;
-
     /// <summary>Held until the process ends: the payload runs on what is leased.</summary>
     private readonly CacheLeases _leases = new(clock);
 
@@ -40,10 +37,10 @@ internal sealed class PackedStrategy(RegistryClientFactory clients, TimeProvider
 
         _ = input.Image.Resolved.IsKnown(out ResolvedImage image);
         ImmutableArray<Descriptor> missing = ServedJudge.Missing(input, image);
-        string need = string.Create(CultureInfo.InvariantCulture, $"about {Math.Max(1, LayerEstimate.Bytes(missing) / 1e6):0} MB packed");
-        return LayerCost.NoSpace(input, missing, missing.Length * FilesPerLayer, need) ?? (Verdict)Verdict.Yes(
-            ServedJudge.CostOf(input, image, missing) with { Files = missing.Length * FilesPerLayer },
-            missing.IsEmpty ? "all layers lie packed in the cache" : $"{missing.Length} of {image.Manifest.Layers.Length} layers have to be pulled; they are served without being unpacked");
+        KeptForm kept = KeptForm.Of(input, missing);
+        return kept.Refuse(input, missing) ?? (Verdict)Verdict.Yes(
+            ServedJudge.CostOf(input, image, missing, kept),
+            missing.IsEmpty ? "all layers lie packed in the cache" : $"{missing.Length} of {image.Manifest.Layers.Length} layers have to be pulled; they are served without being unpacked{(kept.Why.Length > 0 ? "; " : "")}{kept.Why}");
     }
 
     public Rootfs Predict(PlanInput input, RootfsForm form) => Described(StrategyName, input, input.Image.PackedLayers ?? []);
@@ -67,16 +64,21 @@ internal sealed class PackedStrategy(RegistryClientFactory clients, TimeProvider
         _ = input.Image.Resolved.IsKnown(out ResolvedImage image);
         using RegistryClient client = clients.Create(input.Site);
         long began = clock.GetTimestamp();
-        var store = new PackedStore(cache, clock, _leases) { MaxBytes = (long?)input.Site.Cache.MaxBytes, SharedRoots = input.SharedCaches };
+        KeptForm kept = KeptForm.Of(input, ServedJudge.Missing(input, image));
+        var store = new PackedStore(cache, clock, _leases) { MaxBytes = (long?)input.Site.Cache.MaxBytes, SharedRoots = input.SharedCaches, Form = kept.Form };
         IReadOnlyDictionary<Digest, PackedLayer> layers = await store.EnsureAllAsync(image.Layers, new RegistryBlobs(client, (ImageReference.InRegistry)input.Image.Reference), ct);
-        PullRate.Note(input.CacheDirectory, client.Counter.Bytes, clock.GetElapsedTime(began), PullRate.Packing);
+        if (kept.Form != KeptAs.Compressed)
+        {
+            PullRate.Note(input.CacheDirectory, client.Counter.Bytes, clock.GetElapsedTime(began), PullRate.Packing);
+        }
+
         Rootfs made = Described(StrategyName, input, [.. layers.Values.Where(layer => layer.WasCached).Select(layer => layer.DiffId)]);
         Directory.CreateDirectory(made.LowerDirectories[0]);
         int packed = layers.Values.Count(layer => !layer.WasCached);
         return made with
         {
             Served = PackedRoot.Make(image.Config.Digest ?? image.Manifest.Config.Digest, [.. image.Config.DiffIds.Select(diffId => layers[diffId])]),
-            Transfer = made.Transfer with { BytesFetched = client.Counter.Bytes, Requests = client.Counter.Requests, FilesMade = packed * FilesPerLayer },
+            Transfer = made.Transfer with { BytesFetched = client.Counter.Bytes, Requests = client.Counter.Requests, FilesMade = packed * kept.FilesPerLayer },
         };
     }
 
