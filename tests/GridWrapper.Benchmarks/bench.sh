@@ -1,5 +1,5 @@
 #!/bin/bash
-# bench.sh [exec|launch] [--runs N] [--gridwrap FILE] | bench.sh watch|pull|ranges|predict|scale|serve|serving|lazy [OPTION…]: times gridwrap beside its peers and prints Markdown tables on stdout.
+# bench.sh [exec|launch] [--runs N] [--gridwrap FILE] | bench.sh watch|pull|ranges|predict|scale|serve|serving|lazy|compressed [OPTION…]: times gridwrap beside its peers and prints Markdown tables on stdout.
 #   exec   start of /bin/true in a prepared directory: gridwrap, Apptainer, bubblewrap, unshare, and no container at all; then the peak
 #          memory of gridwrap and Apptainer while a payload sleeps, and the size of the gridwrap file
 #   launch the helper beside bubblewrap, exec beside Apptainer, podman and bubblewrap, sixteen at once: see launch.sh
@@ -8,6 +8,7 @@
 #   ranges a large layer from a slow and distant registry, in one stream and in ranges: ranges.sh
 #   serve  what a payload notices of a served root, beside unpacked layers and a SIF: serve.sh (half an hour, 25 GB)
 #   serving  what one call costs on a root served from memory, beside a plain directory: serving.sh (a minute)
+#   compressed  what it costs to keep packed layers as the gzip blobs they came in: compressed.sh (a quarter of an hour, 12 GB, after serve)
 #   lazy   an image read piece by piece, at several round trips: lazy.sh (ten minutes)
 #   predict, scale  how good predictions are; many jobs on one node: predict.sh, scale.sh
 # As root everything runs as uid 12345 in the testbed's Debian 13 tree, which has Apptainer (tests/testbed/trixie.sh makes it once);
@@ -17,7 +18,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-if [[ ${1:-} =~ ^(watch|pull|ranges|predict|scale|serve|serving|lazy)$ ]]; then
+if [[ ${1:-} =~ ^(watch|pull|ranges|predict|scale|serve|serving|lazy|compressed)$ ]]; then
     exec "$here/$1.sh" "${@:2}"
 fi
 

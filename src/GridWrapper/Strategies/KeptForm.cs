@@ -1,7 +1,5 @@
-using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Layers;
-using GridWrapper.Linux;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
 using GridWrapper.Serving;

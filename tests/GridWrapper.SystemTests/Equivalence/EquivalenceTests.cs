@@ -33,6 +33,7 @@ internal sealed class EquivalenceTests
         string[] stacked = await views.RegistryAsync(ct);
         string[] umoci = await views.UmociAsync();
         string[] packed = await views.PackedAsync(ct);
+        string[] compressed = await views.CompressedAsync(ct);
         string[] mixed = await views.HybridAsync(some, 0, ct);
         using Views others = new(files, _lister);
         string[] inPlace = await others.HybridAsync(all, 0, ct);
@@ -44,6 +45,7 @@ internal sealed class EquivalenceTests
         {
             Assert.That(Difference(flat, stacked), Is.Empty, "pulled and stacked, against flattened");
             Assert.That(Difference(flat, packed), Is.Empty, "packed (tree), against flattened");
+            Assert.That(Difference(packed, compressed), Is.Empty, "packed and kept compressed, against packed");
             Assert.That(Difference(flat, mixed), Is.Empty, $"layers {string.Join(',', some)} in CVMFS, the others pulled, against flattened");
             Assert.That(Difference(flat, inPlace), Is.Empty, "all layers in CVMFS, against flattened");
             Assert.That(Difference(flat, chain), Is.Empty, "a chain in CVMFS below layers in CVMFS, against flattened");

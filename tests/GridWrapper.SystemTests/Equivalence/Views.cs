@@ -60,12 +60,17 @@ internal sealed class Views : IDisposable
     }
 
     /// <summary>All layers packed, put together in memory, and read from their archives.</summary>
-    internal async Task<string[]> PackedAsync(CancellationToken ct)
+    internal Task<string[]> PackedAsync(CancellationToken ct) => PackedAsync(KeptAs.Inflated, ct);
+
+    /// <summary>The same, and read from the gzip blobs that the archives came in.</summary>
+    internal Task<string[]> CompressedAsync(CancellationToken ct) => PackedAsync(KeptAs.Compressed, ct);
+
+    private async Task<string[]> PackedAsync(KeptAs form, CancellationToken ct)
     {
-        CacheDirectory cache = Cache("packed");
+        CacheDirectory cache = Cache("packed-" + form);
         cache.Prepare();
         ImmutableArray<ImageLayer> layers = [.. _files.Descriptors.Zip(_files.DiffIds, (blob, diffId) => new ImageLayer(blob, diffId))];
-        IReadOnlyDictionary<Digest, PackedLayer> packed = await new PackedStore(cache, TimeProvider.System).EnsureAllAsync(layers, new Blobs(_files), ct);
+        IReadOnlyDictionary<Digest, PackedLayer> packed = await new PackedStore(cache, TimeProvider.System) { Form = form }.EnsureAllAsync(layers, new Blobs(_files), ct);
         using ServedRoot root = PackedRoot.Make(_files.ConfigDigest, layers.Select(layer => packed[layer.DiffId]));
         return TableLines.Of(root, [.. OfTheLauncher]);
     }

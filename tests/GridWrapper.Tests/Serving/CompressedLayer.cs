@@ -1,5 +1,4 @@
 using GridWrapper.Images;
-using GridWrapper.Layers;
 using GridWrapper.Linux;
 using GridWrapper.Serving;
 using Microsoft.Win32.SafeHandles;

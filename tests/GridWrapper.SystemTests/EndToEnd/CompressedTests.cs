@@ -1,0 +1,128 @@
+using Newtonsoft.Json.Linq;
+
+namespace GridWrapper.SystemTests.EndToEnd;
+
+/// <summary>Packed layers that are kept as the gzip blobs they came in, by the published file as an ordinary user.</summary>
+[TestFixture, NonParallelizable, CancelAfter(200_000)]
+internal sealed class CompressedTests : EndToEndFixture
+{
+    private const string Listing =
+        "cd / && find bin lib usr opt srv links modes names -exec stat -c '%N %a %s' {} + 2>/dev/null | sort; find bin lib usr opt srv modes names -type f -exec md5sum {} + 2>/dev/null | sort";
+
+    private const string Profile = "kept.json";
+
+    private string? _mounted;
+
+    [TearDown]
+    public void Unmount()
+    {
+        if (_mounted is not null)
+        {
+            Tool.Run("/bin/umount", _mounted);
+            _mounted = null;
+        }
+    }
+
+    [Test]
+    public async Task A_payload_sees_what_it_sees_of_inflated_layers_and_the_next_run_fetches_nothing(CancellationToken ct)
+    {
+        Area area = Keeping("compressed");
+        Outcome inflated = await FuseNode().RunAsync(ct, "exec", "--strategy", "packed", Image("gzip"), "--", "/bin/sh", "-c", Listing);
+        Outcome compressed = await ExecAsync(area, Image("gzip"), ct);
+        int before = Blobs();
+        Outcome again = await ExecAsync(area, Image("gzip"), ct);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((inflated.ExitCode, compressed.ExitCode, again.ExitCode), Is.EqualTo((0, 0, 0)), compressed.ToString());
+            Assert.That(compressed.Stdout, Is.EqualTo(inflated.Stdout).And.Contains("bin/busybox"));
+            Assert.That(again.Stdout, Is.EqualTo(inflated.Stdout));
+            Assert.That(Blobs(), Is.EqualTo(before));
+            Assert.That(Directory.GetFiles(area.Cache, "data", SearchOption.AllDirectories), Is.Empty);
+            Assert.That(Directory.GetFiles(area.Cache, "blob", SearchOption.AllDirectories), Is.Not.Empty);
+        }
+    }
+
+    [Test]
+    public async Task A_flipped_byte_is_found_by_verify_and_the_layer_is_fetched_again(CancellationToken ct)
+    {
+        Area area = Keeping("compressed");
+        await ExecAsync(area, Image("gzip"), ct);
+        Outcome good = await area.RunAsync(ct, "cache", "verify");
+        string blob = Directory.GetFiles(area.Cache, "blob", SearchOption.AllDirectories).MaxBy(path => new FileInfo(path).Length)!;
+        byte[] bytes = await File.ReadAllBytesAsync(blob, ct);
+        bytes[bytes.Length / 2] ^= 4;
+        await File.WriteAllBytesAsync(blob, bytes, ct);
+        Outcome bad = await area.RunAsync(ct, "cache", "verify", "--remove");
+        Outcome after = await area.RunAsync(ct, "cache", "verify");
+        Outcome again = await ExecAsync(area, Image("gzip"), ct);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((good.ExitCode, bad.ExitCode, after.ExitCode, again.ExitCode), Is.EqualTo((0, 75, 0, 0)), bad.ToString() + again);
+            Assert.That(bad.Stdout, Does.Contain(Path.GetFileName(Path.GetDirectoryName(blob))!).And.Contain("its blob has the digest").And.Contain("(removed)"));
+        }
+    }
+
+    [Test]
+    public async Task Damage_is_an_error_of_what_lies_there_and_nothing_else(CancellationToken ct)
+    {
+        Area area = Keeping("compressed");
+        await ExecAsync(area, Image("gzip"), ct);
+        string blob = Directory.GetFiles(area.Cache, "blob", SearchOption.AllDirectories).MinBy(path => new FileInfo(path).Length)!;
+        byte[] bytes = await File.ReadAllBytesAsync(blob, ct);
+        bytes.AsSpan(20).Clear();
+        await File.WriteAllBytesAsync(blob, bytes, ct);
+        Outcome outcome = await ExecAsync(area, Image("gzip"), ct);
+        Assert.That((outcome.ExitCode, outcome.Stdout.Contains("  bin/busybox", StringComparison.Ordinal)), Is.EqualTo((0, true)), outcome.ToString());
+    }
+
+    [Test]
+    public async Task Where_the_inflated_form_does_not_fit_it_is_chosen_and_told(CancellationToken ct)
+    {
+        Area area = Keeping("auto");
+        JObject roomy = await PlanAsync(area, ct);
+        long fetched = (long)roomy["cost"]!["bytes"]!;
+        _mounted = area.Cache;
+        Tool.Run("/bin/mount", "-t", "tmpfs", "-o", string.Create(CultureInfo.InvariantCulture, $"size={fetched * 5 / 2},mode=0700,uid={area.Uid}"), "tmpfs", area.Cache);
+        JObject tight = await PlanAsync(area, ct);
+        Outcome run = await ExecAsync(area, Image("gzip"), ct);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((string?)roomy["reason"], Does.Not.Contain("compressed"));
+            Assert.That((string?)tight["reason"], Does.Contain("kept compressed").And.Contain("would not fit"), tight.ToString());
+            Assert.That((long)tight["cost"]!["diskBytes"]!, Is.LessThan((long)roomy["cost"]!["diskBytes"]! / 2));
+            Assert.That((run.ExitCode, run.Stdout.Contains("  bin/busybox", StringComparison.Ordinal)), Is.EqualTo((0, true)), run.ToString());
+            Assert.That(Directory.GetFiles(area.Cache, "blob", SearchOption.AllDirectories), Is.Not.Empty);
+        }
+    }
+
+    [Test]
+    public async Task Layers_that_are_not_gzip_stay_inflated(CancellationToken ct)
+    {
+        Area area = Keeping("compressed");
+        Outcome run = await ExecAsync(area, Image("zstd"), ct);
+        Assert.That(run.ExitCode, Is.Zero, run.ToString());
+        Assert.That(Directory.GetFiles(area.Cache, "blob", SearchOption.AllDirectories), Is.Empty);
+        Assert.That(Directory.GetFiles(area.Cache, "data", SearchOption.AllDirectories), Is.Not.Empty);
+    }
+
+    /// <summary>A node where everybody may open /dev/fuse, with a profile that says how layers are kept.</summary>
+    private Area Keeping(string form)
+    {
+        Area area = FuseNode();
+        area.Write(Profile, $$"""{ "name": "kept", "strategies": ["packed"], "serving": { "keep": "{{form}}" } }""");
+        return area;
+    }
+
+    private static Task<Outcome> ExecAsync(Area area, string image, CancellationToken ct) =>
+        area.RunAsync(ct, "exec", "--site", Path.Combine(area.Root, Profile), "--strategy", "packed", image, "--", "/bin/sh", "-c", Listing);
+
+    private static async Task<JObject> PlanAsync(Area area, CancellationToken ct)
+    {
+        Outcome plan = await area.RunAsync(ct, "plan", "--site", Path.Combine(area.Root, Profile), "--json", "--strategy", "packed", Image("gzip"));
+        return (JObject)JObject.Parse(plan.Stdout).SelectTokens("plan.candidates[?(@.strategy == 'packed' && @.launcher == 'rootless')]").Single();
+    }
+
+    private static int Blobs() => Testbed.AccessLog().Count(line => line.Contains("/blobs/", StringComparison.Ordinal));
+
+    private static string Image(string tag) => $"docker://{Testbed.Repository}:{tag}";
+}
