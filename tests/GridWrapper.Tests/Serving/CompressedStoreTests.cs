@@ -91,6 +91,25 @@ internal sealed class CompressedStoreTests
         }
     }
 
+    [TestCase(KeptAs.InflatedWhileItFits, true)]
+    [TestCase(KeptAs.Inflated, false)]
+    public async Task A_disk_that_ran_full_makes_the_rest_compressed_where_the_profile_lets_it(KeptAs form, bool compressed, CancellationToken ct)
+    {
+        int sent = 0;
+        var blobs = new FakeBlobs { Send = bytes => sent++ == 0 ? throw new LinuxException("pwrite", "data", Errno.ENOSPC) : new MemoryStream(bytes) };
+        ImageLayer[] layers = [new(blobs.Add(Blob), DiffId)];
+        PackedStore store = NewStore(form);
+        if (compressed)
+        {
+            Assert.That((await store.EnsureAllAsync(layers, blobs, ct))[DiffId].Checkpoints, Is.Not.Null);
+        }
+        else
+        {
+            GridWrapperException fault = Assert.ThrowsAsync<GridWrapperException>(() => store.EnsureAllAsync(layers, blobs, ct))!;
+            Assert.That(fault.Failure.PilotErrorCode, Is.EqualTo(PilotError.NoLocalSpace));
+        }
+    }
+
     private static IEnumerable<TestCaseData> Damage()
     {
         yield return Case("blob_cut", d => File.WriteAllBytes(d + "/blob", Blob[..^1]));
