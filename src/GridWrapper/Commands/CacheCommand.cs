@@ -116,7 +116,7 @@ internal static class CacheCommand
     {
         var faults = new JArray();
         var lines = new List<string>();
-        ImmutableArray<CacheItem> layers = [.. call.Inventory.List().Where(item => item.Kind is CacheItemKind.Layer or CacheItemKind.Packed), .. Shared(call)];
+        ImmutableArray<CacheItem> layers = [.. call.Inventory.List().Where(item => item.Kind is CacheItemKind.Layer or CacheItemKind.Packed or CacheItemKind.Lazy), .. Shared(call)];
         var results = new ImmutableArray<string>[layers.Length];
         long read = 0;
         int unread = 0;
@@ -147,6 +147,12 @@ internal static class CacheCommand
         {
             var packed = new PackedVerifier(layer.Path);
             return (packed.Verify(ct), packed.BytesRead, 0);
+        }
+
+        if (layer.Kind == CacheItemKind.Lazy)
+        {
+            var lazy = new LazyVerifier(layer.Path);
+            return (lazy.Verify(ct), lazy.BytesRead, 0);
         }
 
         var verifier = new LayerVerifier(layer.Path);

@@ -45,7 +45,7 @@ internal sealed record LazyLayer(Digest Blob, LayerTree Tree, LazySource Source,
             if (kept is null)
             {
                 traffic.AddRequest(toc.Bytes.Length);
-                Keep(directory, toc, cache.Directory);
+                KeptToc.Keep(directory, toc, cache.Directory);
             }
 
             var source = new LazySource(blob.ToString(), layer.Format.Kind, new ChunkStore(directory, tree.Chunks), (tree.Chunks, ranges), traffic);
@@ -73,7 +73,7 @@ internal sealed record LazyLayer(Digest Blob, LayerTree Tree, LazySource Source,
     }
 
     /// <summary>Whether a table of contents is in the cache: then the registry is not asked for it.</summary>
-    internal static bool IsKnown(CacheDirectory cache, LazyFormat format) => File.Exists(cache.LazyDirectory(format.Root) + "/toc");
+    internal static bool IsKnown(CacheDirectory cache, LazyFormat format) => File.Exists($"{cache.LazyDirectory(format.Root)}/{KeptToc.FileName}");
 
     private static string Prepare((CacheDirectory Directory, CacheLeases Leases) cache, LazyFormat format)
     {
@@ -90,43 +90,22 @@ internal sealed record LazyLayer(Digest Blob, LayerTree Tree, LazySource Source,
         throw new IOException($"{directory} is removed again and again");
     }
 
-    /// <summary>The first two numbers are its place in the blob and its size once unpacked; it is verified as if it came from the network.</summary>
+    /// <summary>Verified as if it came from the network.</summary>
     private static PackedToc? ReadKept(string directory, LazyFormat format, Digest blob)
     {
-        const int HeadBytes = 16;
-        string file = directory + "/toc";
         try
         {
-            byte[] bytes = File.Exists(file) && new FileInfo(file).Length is > HeadBytes and < TocDocument.MaxBytes ? File.ReadAllBytes(file) : [];
-            if (bytes.Length <= HeadBytes)
+            if (KeptToc.Read(directory) is { } toc)
             {
-                return null;
+                TocDocument.Unpack(toc, format, blob);
+                return toc;
             }
-
-            long offset = BitConverter.ToInt64(bytes, 0);
-            long unpacked = BitConverter.ToInt64(bytes, 8);
-            var toc = new PackedToc(new TocPosition(offset, bytes.Length - HeadBytes, unpacked), bytes[HeadBytes..]);
-            TocDocument.Unpack(toc, format, blob);
-            return toc;
         }
         catch (Exception e) when (e is InvalidDataException or IOException)
         {
-            Log.Info("{File} is not used: {Reason}", file, e.Message);
-            return null;
+            Log.Info("the table of contents in {Directory} is not used: {Reason}", directory, e.Message);
         }
-    }
 
-    private static void Keep(string directory, PackedToc toc, CacheDirectory cache)
-    {
-        string work = cache.Temporary($"toc-{Guid.NewGuid():N}");
-        try
-        {
-            File.WriteAllBytes(work, [.. BitConverter.GetBytes(toc.Position.Offset), .. BitConverter.GetBytes(toc.Position.UnpackedLength ?? 0), .. toc.Bytes]);
-            File.Move(work, directory + "/toc", overwrite: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Log.Info("the table of contents is not kept: {Reason}", e.Message);
-        }
+        return null;
     }
 }

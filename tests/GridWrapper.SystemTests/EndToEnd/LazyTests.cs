@@ -73,6 +73,32 @@ internal sealed class LazyTests : EndToEndFixture
     }
 
     [Test]
+    public async Task A_local_copy_that_lost_its_bytes_is_told_by_verify_and_fetched_again(CancellationToken ct)
+    {
+        Area area = FuseNode();
+        string[] listing = ["exec", "--strategy", "lazy", Image("lazy-estargz"), "--", "/bin/sh", "-c", Listing];
+        Outcome first = await area.RunAsync(ct, listing);
+        Outcome good = await area.RunAsync(ct, "cache", "verify");
+        foreach (string data in Directory.GetFiles(area.Cache, "data", SearchOption.AllDirectories))
+        {
+            using FileStream file = File.OpenWrite(data);
+            long length = file.Length;
+            file.SetLength(0);
+            file.SetLength(length);
+        }
+
+        Outcome damaged = await area.RunAsync(ct, "cache", "verify");
+        Outcome again = await area.RunAsync(ct, listing);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((first.ExitCode, good.ExitCode, again.ExitCode), Is.EqualTo((0, 0, 0)), first.ToString() + good + again);
+            Assert.That(damaged.ExitCode, Is.EqualTo(75), damaged.ToString());
+            Assert.That(damaged.Stdout, Does.Match("[1-9][0-9]* of the [0-9]+ pieces that are here are damaged"));
+            Assert.That(again.Stdout, Is.EqualTo(first.Stdout).And.Contains("bin/busybox"));
+        }
+    }
+
+    [Test]
     public async Task All_of_it_comes_before_the_run_where_the_profile_wants_so(CancellationToken ct)
     {
         Area area = FuseNode();
