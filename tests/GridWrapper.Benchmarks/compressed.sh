@@ -43,7 +43,7 @@ table() {
     for work in find python sha256 python-16; do
         for pass in 1 2; do line "$work, pass $pass, s" "$work" "$pass"; done
     done
-    line 'peak memory of gridwrap, GB' peak 1
+    line 'peak memory of gridwrap, MB' peak 1
     printf '\n%s processors, Linux %s, load average before: %s; median of %s.\n' "$(nproc)" "$(uname -r)" "$load" "$runs"
 }
 

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using GridWrapper.Diagnostics;
 using GridWrapper.Linux;
 
 namespace GridWrapper.Serving;
@@ -14,6 +16,9 @@ internal sealed class InflatePool
     /// <summary>Each takes some 80 KiB.</summary>
     internal const int MostRuns = 24;
 
+    /// <summary>Inflated for a reader that reads on, before it asks.</summary>
+    private const int PiecesAhead = 4;
+    private static readonly RoomLog Log = new(nameof(InflatePool));
     private readonly LibZ _library;
     private readonly PieceCache _pieces;
     private readonly Lock _lock = new();
@@ -22,6 +27,7 @@ internal sealed class InflatePool
     private long _clock;
     private int _entered;
     private int _left;
+    private int _ahead;
     private long _started;
 
     internal InflatePool(LibZ library, int mostPieces = MostPieces, int mostRuns = MostRuns) => (_library, _pieces, _mostRuns) = (library, new PieceCache(mostPieces), mostRuns);
@@ -67,22 +73,76 @@ internal sealed class InflatePool
         }
 
         InflateRun run = Choose(archive, piece);
+        bool goesOn = false;
         try
         {
             lock (run.Gate)
             {
                 if (!_pieces.TryCopy(archive.Key(piece), at, into))
                 {
+                    goesOn = run.Reaches(archive, piece) && run.Next == piece;
                     Bring(run, (archive, piece), at, into);
                 }
             }
         }
+        catch
+        {
+            goesOn = false;
+            throw;
+        }
         finally
         {
-            lock (_lock)
+            if (!goesOn || !TryGoOn(run, archive, piece + 1))
             {
-                run.Users--;
+                Leave(run);
             }
+        }
+    }
+
+    private void Leave(InflateRun run)
+    {
+        lock (_lock)
+        {
+            run.Users--;
+        }
+    }
+
+    /// <summary>Who reads piece after piece has the next ones inflated while it looks at what it got.</summary>
+    /// <returns>Whether the state is in use for that now.</returns>
+    private bool TryGoOn(InflateRun run, GzipArchive archive, long next)
+    {
+        if (Interlocked.Increment(ref _ahead) <= Environment.ProcessorCount)
+        {
+            return ThreadPool.UnsafeQueueUserWorkItem(static job => job.Pool.GoOn(job.Run, job.Archive, job.Next), new Job(this, run, archive, next), preferLocal: false);
+        }
+
+        Interlocked.Decrement(ref _ahead);
+        return false;
+    }
+
+    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "nobody waits for these pieces; the read that wants one tells what is wrong with it")]
+    private void GoOn(InflateRun run, GzipArchive archive, long next)
+    {
+        try
+        {
+            for (long end = Math.Min(next + PiecesAhead, archive.Table.Sums.Length); next < end; next++)
+            {
+                // A reader that came meanwhile goes first.
+                lock (run.Gate)
+                {
+                    next = run.Reaches(archive, next) && run.Next == next ? next : end;
+                    _ = next < end && Advance(run, archive, 0, []);
+                }
+            }
+        }
+        catch (Exception e)
+        {
+            Log.Debug("a compressed layer could not be read ahead: {Reason}", e.Message);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _ahead);
+            Leave(run);
         }
     }
 
@@ -90,37 +150,54 @@ internal sealed class InflatePool
     private void Bring(InflateRun run, (GzipArchive Archive, long Piece) wanted, int at, Span<byte> into)
     {
         (GzipArchive archive, long piece) = wanted;
+        if (!run.Reaches(archive, piece))
+        {
+            Start(run, archive, piece);
+        }
+
+        while (run.Next < piece)
+        {
+            Advance(run, archive, 0, []);
+        }
+
+        if (!Advance(run, archive, at, into))
+        {
+            run.Forget();
+            throw new InvalidDataException($"piece {piece} inflates to something else than it did");
+        }
+    }
+
+    private void Start(InflateRun run, GzipArchive archive, long piece)
+    {
+        Interlocked.Increment(ref _started);
+        PieceCache.Slot scratch = _pieces.Rent();
+        try
+        {
+            run.Start(archive, piece, scratch.Bytes);
+        }
+        finally
+        {
+            _pieces.Release(scratch);
+        }
+    }
+
+    /// <summary>Inflates the next piece, keeps it, and fills a buffer from it; false, and none of that, where it is not what it was.</summary>
+    private bool Advance(InflateRun run, GzipArchive archive, int at, Span<byte> into)
+    {
         PieceCache.Slot slot = _pieces.Rent();
         try
         {
-            if (!run.Reaches(archive, piece))
+            Span<byte> bytes = slot.Bytes.AsSpan(0, archive.Table.LengthOf(run.Next));
+            run.Inflate(bytes);
+            bool right = Crc32C.Of(bytes) == archive.Table.Sums[run.Next];
+            if (right)
             {
-                Interlocked.Increment(ref _started);
-                run.Start(archive, piece, slot.Bytes);
+                _pieces.Publish(slot, archive.Key(run.Next));
+                bytes.Slice(at, into.Length).CopyTo(into);
             }
 
-            for (bool right = false; run.Next <= piece; run.Next++)
-            {
-                if (right)
-                {
-                    _pieces.Release(slot);
-                    slot = _pieces.Rent();
-                }
-
-                Span<byte> bytes = slot.Bytes.AsSpan(0, archive.Table.LengthOf(run.Next));
-                run.Inflate(bytes);
-                right = Crc32C.Of(bytes) == archive.Table.Sums[run.Next];
-                if (right)
-                {
-                    _pieces.Publish(slot, archive.Key(run.Next));
-                }
-                else if (run.Next == piece)
-                {
-                    throw new InvalidDataException($"piece {piece} inflates to something else than it did");
-                }
-            }
-
-            slot.Bytes.AsSpan(at, into.Length).CopyTo(into);
+            run.Next++;
+            return right;
         }
         catch
         {
@@ -175,4 +252,6 @@ internal sealed class InflatePool
 
         return free ?? _runs.MinBy(run => run.Used)!;
     }
+
+    private sealed record Job(InflatePool Pool, InflateRun Run, GzipArchive Archive, long Next);
 }

@@ -9,7 +9,7 @@ internal sealed record ServingFigures
     /// <summary>Bytes that were asked for and are there.</summary>
     public required long BytesRead { get; init; }
 
-    /// <summary>Reads that had to wait for the network.</summary>
+    /// <summary>Reads that had to wait for the network, or for what is kept compressed to be inflated.</summary>
     public required long SlowReads { get; init; }
 
     /// <summary>Processor time of the threads that have ended.</summary>

@@ -145,7 +145,7 @@ internal sealed class GzipArchiveTests
     {
         byte[] content = GzipMembers.Content(new Random(6), Length);
         var layer = new CompressedLayer(GzipMembers.Member(content, 2, 0));
-        var pool = new InflatePool(CompressedLayer.Library, mostPieces: 4);
+        var pool = new InflatePool(CompressedLayer.Library, mostPieces: 16);
         using GzipArchive archive = layer.Open(pool);
         byte[] piece = new byte[100_000];
         for (int start = 0; start + piece.Length <= Length; start += piece.Length)
@@ -154,6 +154,23 @@ internal sealed class GzipArchiveTests
         }
 
         Assert.That(pool.Starts, Is.InRange(1, layer.Table.Checkpoints.Length));
+    }
+
+    [Test]
+    public async Task Who_reads_on_finds_the_next_pieces_inflated(CancellationToken ct)
+    {
+        byte[] content = GzipMembers.Content(new Random(10), 3_000_000);
+        var layer = new CompressedLayer(GzipMembers.Member(content, 2, 0));
+        using GzipArchive archive = layer.Open(new InflatePool(CompressedLayer.Library));
+        byte[] piece = new byte[CheckpointTable.PieceBytes];
+        Assert.That((archive.Read(0, piece), archive.Read(piece.Length, piece)), Is.EqualTo((0, 0)));
+        while (archive.WouldWait(2 * piece.Length, piece.Length))
+        {
+            await Task.Delay(5, ct);
+        }
+
+        Assert.That((archive.Read(2 * piece.Length, piece), piece.AsSpan().SequenceEqual(content.AsSpan(2 * piece.Length, piece.Length))), Is.EqualTo((0, true)));
+        Assert.That(archive.WouldWait(20 * piece.Length, 10), Is.True, "nobody comes near it");
     }
 
     [Test]
