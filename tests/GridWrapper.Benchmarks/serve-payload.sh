@@ -30,7 +30,8 @@ clock() {
     done
 }
 
-for work in ${*:-find python compile sha256 find-16 python-16 compile-16 read-16}; do
+(($# > 0)) || set -- find python compile sha256 find-16 python-16 compile-16 read-16
+for work in "$@"; do
     case $work in
         find) clock find stat_all ;;
         python) clock python imports ;;
