@@ -12,7 +12,7 @@ internal static class Program
         DiagnosticSocket.Remove();
         if (args is ["__probe", ..])
         {
-            return Probing.ProbeMain.Run(args);
+            return Probing.ProbeMain.Run(args, Strategies.PackedLook.Open);
         }
 
         string name = CalledAs.Name;

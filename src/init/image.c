@@ -48,19 +48,26 @@ static int is_mounted(const char *path)
     return statfs(path, &fs) == 0 && fs.f_type == FUSE_MAGIC;
 }
 
-/* What was opened before lies below what is mounted now. */
+/* What was opened before lies below what is mounted now; layers in it could not be opened at all. */
 int open_again(const char *point)
 {
     for (uint32_t i = 0; i < plan.op_count; i++) {
         struct op *op = &plan.ops[i];
-        if (op->fd < 0 || op->source == NULL || strcmp(op->source, point))
+        if (op->source == NULL || !(op->fd >= 0 ? strcmp(op->source, point) == 0 : is_layer_in(op, point)))
             continue;
-        close(op->fd);
-        op->fd = open(point, O_PATH | O_CLOEXEC | O_DIRECTORY);
+        if (op->fd >= 0)
+            close(op->fd);
+        op->fd = open(op->source, O_PATH | O_CLOEXEC | O_DIRECTORY);
         if (op->fd < 0)
             return fail();
     }
     return 0;
+}
+
+int is_layer_in(const struct op *op, const char *point)
+{
+    size_t n = strlen(point);
+    return op->kind == OP_LAYER && op->source && strncmp(op->source, point, n) == 0 && op->source[n] == '/';
 }
 
 int image_mount(const struct op *op)

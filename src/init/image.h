@@ -11,7 +11,10 @@ _Noreturn void image_serve(int from, const struct op *op);
 int image_mount(const struct op *op);
 int image_test(void);
 
-/* Sources that were opened before something was mounted there: 0 or errno. */
+/* Whether it is a layer that will be there once something is mounted at a place. */
+int is_layer_in(const struct op *op, const char *point);
+
+/* Sources that were opened before something was mounted there, and layers in it: 0 or errno. */
 int open_again(const char *point);
 
 #endif

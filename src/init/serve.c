@@ -36,6 +36,14 @@ static int is_planned(void)
     return 0;
 }
 
+int serve_has(const struct op *op)
+{
+    for (uint32_t i = 0; i < plan.op_count; i++)
+        if (plan.ops[i].kind == OP_SERVE && is_layer_in(op, plan.ops[i].target))
+            return 1;
+    return 0;
+}
+
 void serve_keep(void)
 {
     if (is_planned())

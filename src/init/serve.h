@@ -8,6 +8,9 @@
 void serve_keep(void);
 void serve_leave(void);
 
+/* Whether the source of an operation is a layer that the caller serves: it cannot be opened before that. */
+int serve_has(const struct op *op);
+
 /* By the inner process: OP_SERVE. 0 or errno. */
 int serve_mount(const struct op *op);
 

@@ -349,7 +349,7 @@ int setup_open_sources(struct plan *plan, uint32_t *index, int *error)
 {
     for (uint32_t i = 0; i < plan->op_count; i++) {
         struct op *op = &plan->ops[i];
-        if (op->source == NULL)
+        if (op->source == NULL || serve_has(op))
             continue;
         int directory_only = op->kind == OP_LAYER || op->kind == OP_UNDERLAY || op->kind == OP_DEVICES ? O_DIRECTORY : 0;
         op->fd = open(op->source, O_PATH | O_CLOEXEC | directory_only);

@@ -25,10 +25,10 @@ internal static class PullCommand
                 ? new JObject
                 {
                     ["image"] = ResultDocument.Image(prepared.Input.Image, rootfs, prepared.Plan),
-                    ["directories"] = new JArray(rootfs.Visible),
+                    ["directories"] = new JArray(rootfs.Packed is null ? rootfs.Visible : rootfs.Places),
                     ["transfer"] = ResultDocument.Transfer(rootfs.Transfer),
                 }.ToString()
-                : $"{prepared.Input.Image.Reference}: {chosen.Strategy}, fetched {PlanText.Size(rootfs.Transfer.BytesFetched)} in {rootfs.Transfer.Requests} requests\n{(rootfs.IsServed ? "it will be served, and never unpacked" : string.Join('\n', rootfs.LowerDirectories))}");
+                : $"{prepared.Input.Image.Reference}: {chosen.Strategy}, fetched {PlanText.Size(rootfs.Transfer.BytesFetched)} in {rootfs.Transfer.Requests} requests\n{(rootfs.IsServed ? "it will be served, and never unpacked" : string.Join('\n', rootfs.Places))}");
             return 0;
         });
         return command;

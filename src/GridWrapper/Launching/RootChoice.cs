@@ -51,6 +51,9 @@ internal static class RootChoice
     internal static bool IsAtFault(Diagnostics.Failure failure) =>
         failure is { Phase: Diagnostics.Phase.Launch, Step: LaunchOperations.Overlay or LaunchOperations.FuseOverlay or LaunchOperations.Expect, Blame: not Diagnostics.Blame.Cvmfs };
 
+    /// <summary>The same of a stack of which some layers are served, or these could not be.</summary>
+    internal static bool IsServingAtFault(Diagnostics.Failure failure) => IsAtFault(failure) || failure is { Phase: Diagnostics.Phase.Launch, Step: LaunchOperations.Serve };
+
     /// <summary>The facts after that: the next lower rung. Null where there is none.</summary>
     internal static NamespaceFacts? Below(NamespaceFacts facts, RootKind kind, Rootfs rootfs, Diagnostics.Failure failure)
     {

@@ -42,9 +42,9 @@ internal static class RootlessOperations
     /// <summary>Everybody may read, as the image is the payload's alone; what the kernel then asks of modes and owners is asked of the overlay above.</summary>
     private static IEnumerable<LaunchOperation> ImageOf(LaunchRequest request)
     {
-        if (request.Rootfs.IsServed)
+        if (request.Rootfs.ServedAt is { } point)
         {
-            yield return new LaunchOperation(Serve, null, request.Rootfs.LowerDirectories[0]);
+            yield return new LaunchOperation(Serve, null, point);
         }
 
         if (request.Rootfs.Mount is { } mount)

@@ -93,7 +93,11 @@ internal sealed class ServedLaunch : IDisposable
             return;
         }
 
-        ServedScaffolds.Make(_root.Table, _operations, message[IdBytes..]);
+        if (!_root.IsStack)
+        {
+            ServedScaffolds.Make(_root.Table, _operations, message[IdBytes..]);
+        }
+
         ServedTree tree = new(_root, BinaryPrimitives.ReadUInt32LittleEndian(message), BinaryPrimitives.ReadUInt32LittleEndian(message[4..]));
         FuseServer server = new(new RequestDevice(device), tree, () => _socket.Send(1));
         lock (_lock)

@@ -15,6 +15,9 @@ internal sealed record InsideQuestion(ImmutableArray<string> Layers, string User
     /// <summary>The whole tree, where it lies in no directory; then there are no layers, and it is looked into by this process.</summary>
     public TreeLayer? Tree { get; init; }
 
+    /// <summary>Opens those of the layers that are kept as their archives.</summary>
+    public TreeOpener? Packed { get; init; }
+
     /// <summary>As words of a command line.</summary>
     internal ImmutableArray<string> ToWords() =>
         [.. Layers.Select(l => LayerWord + l), .. Places.Select(p => PlaceWord + p), .. User.Length > 0 ? (string[])[UserWord + User] : [], .. Gpu ? (string[])[GpuWord] : []];

@@ -27,7 +27,7 @@ internal abstract record LocalPath
     internal static bool AreLocal(ImmutableArray<string> paths)
     {
         MountInfo mounts = MountInfo.Read();
-        return paths.All(path => Resolve(path, mounts) is Here or Missing);
+        return paths.All(path => Resolve(path.StartsWith(TreeLayer.PackedPrefix, StringComparison.Ordinal) ? path[TreeLayer.PackedPrefix.Length..] : path, mounts) is Here or Missing);
     }
 
     internal static LocalPath Resolve(string path, MountInfo mounts)

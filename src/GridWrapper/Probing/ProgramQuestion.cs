@@ -14,6 +14,9 @@ internal sealed record ProgramQuestion(ImmutableArray<string> Layers, ImmutableA
     /// <summary>The whole tree, where it lies in no directory; then there are no layers, and it is looked into by this process.</summary>
     public TreeLayer? Tree { get; init; }
 
+    /// <summary>Opens those of the layers that are kept as their archives.</summary>
+    public TreeOpener? Packed { get; init; }
+
     /// <summary>As words of a command line: the numbers of layers, mount points and removals, these, and the candidates.</summary>
     internal ImmutableArray<string> ToWords() => [Count(Layers.Length), Count(MountPoints.Length), Count(Removals.Length), .. Layers, .. MountPoints, .. Removals.Select(r => r.ToWord()), .. Candidates];
 

@@ -147,10 +147,10 @@ internal sealed class ImageRunner(Composition parts, TimeProvider time)
         };
     }
 
-    /// <summary>What the payload read of a served root, for the next job on this node. The root has ended.</summary>
+    /// <summary>What the payload read of a served root, for the next job on this node. The root has ended. Where only some layers were served, the list would be of these alone.</summary>
     private static void KeepTrace(PlanInput input, Rootfs rootfs, RunResult result)
     {
-        if (rootfs is { Served: { } served, Config.Digest: { } config } && result.Serving is { } figures)
+        if (rootfs is { Served: { IsStack: false } served, Config.Digest: { } config } && result.Serving is { } figures)
         {
             AccessTrace.Keep(new CacheDirectory(input.CacheDirectory), config, AccessTrace.Paths(served.Table, figures.FirstReads));
         }

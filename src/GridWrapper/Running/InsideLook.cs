@@ -35,5 +35,6 @@ internal sealed class InsideLook(RunSettings settings, IProbeChildren children)
         gpu)
     {
         Tree = rootfs.Tree,
+        Packed = PackedLook.Open,
     };
 }

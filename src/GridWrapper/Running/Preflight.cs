@@ -33,7 +33,7 @@ internal sealed class Preflight(RunSettings settings, IProbeChildren children)
 
     /// <summary>All checks; for plans that are shown to people, and before each launch.</summary>
     internal async Task<ImmutableArray<Finding>> CheckAsync(PlanInput input, ImmutableArray<string> layers, ImmutableArray<string> candidates, CancellationToken ct) =>
-        (await ExamineAsync(input, new ProgramQuestion(layers, candidates) { MountPoints = PreflightPlaces.Always }, ct)).Findings;
+        (await ExamineAsync(input, new ProgramQuestion(layers, candidates) { MountPoints = PreflightPlaces.Always, Packed = PackedLook.Open }, ct)).Findings;
 
     /// <summary>For a plan: with the image's own command where the tree is on this node already.</summary>
     internal async Task<ImmutableArray<Finding>> OfPlanAsync(Prepared prepared, Rootfs? rootfs, CancellationToken ct) =>
@@ -56,7 +56,7 @@ internal sealed class Preflight(RunSettings settings, IProbeChildren children)
             return (request, await CheckAsync(request.Plan, [], [], ct));
         }
 
-        ProgramQuestion question = new(request.Rootfs.Visible, Candidates(request)) { MountPoints = PreflightPlaces.Of(request), Removals = request.Rootfs.Removals, Tree = request.Rootfs.Tree };
+        ProgramQuestion question = new(request.Rootfs.Visible, Candidates(request)) { MountPoints = PreflightPlaces.Of(request), Removals = request.Rootfs.Removals, Tree = request.Rootfs.Tree, Packed = PackedLook.Open };
         (ImmutableArray<Finding> findings, ImmutableArray<RootExpectation> expectations) = await ExamineAsync(request.Plan, question, ct);
         RootExpectation[] writing = request.Writable && !expectations.IsEmpty
             ? [RootExpectation.Writable("/"), .. expectations.Where(e => e.IsFile).Take(1).Select(e => RootExpectation.CopyUp(e.Path))]

@@ -117,6 +117,11 @@ internal static class ResultDocument
             json["root"] = root;
         }
 
+        if (layer.Packed)
+        {
+            json["packed"] = true;
+        }
+
         if (layer.Unreadable > 0)
         {
             json["unreadable"] = layer.Unreadable;

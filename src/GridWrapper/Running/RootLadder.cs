@@ -16,6 +16,12 @@ internal sealed class RootLadder(string helperDirectory)
     /// <summary>The facts without the one that was refuted; null where the failure is of another kind, or there is no lower rung.</summary>
     internal async Task<HostFacts?> BelowAsync(HostFacts host, Rootfs rootfs, bool writable, Failure failure, CancellationToken ct)
     {
+        if (rootfs.Packed is not null && RootChoice.IsServingAtFault(failure) && host.Namespaces.IsKnown(out NamespaceFacts served))
+        {
+            // The same layers can be stacked unpacked.
+            return host with { Namespaces = new Fact<NamespaceFacts>.Known(served with { Fuse = new StepResult(false, failure.Errno, $"{failure.Step}: {failure.Message}") }) };
+        }
+
         if (!RootChoice.IsAtFault(failure) || !host.Namespaces.IsKnown(out NamespaceFacts facts))
         {
             return null;

@@ -43,7 +43,7 @@ internal sealed class FuseEntries(ServedTree tree)
         BinaryPrimitives.WriteInt32LittleEndian(into[48..], node.Nanoseconds);
         BinaryPrimitives.WriteInt32LittleEndian(into[52..], node.Nanoseconds);
         BinaryPrimitives.WriteInt32LittleEndian(into[56..], node.Nanoseconds);
-        BinaryPrimitives.WriteUInt32LittleEndian(into[60..], ServedTree.Mode(node));
+        BinaryPrimitives.WriteUInt32LittleEndian(into[60..], tree.Mode(node));
         BinaryPrimitives.WriteInt32LittleEndian(into[64..], isDirectory ? 1 : Math.Max(node.Links, 1));
         BinaryPrimitives.WriteUInt32LittleEndian(into[68..], tree.Uid);
         BinaryPrimitives.WriteUInt32LittleEndian(into[72..], tree.Gid);
@@ -119,7 +119,7 @@ internal sealed class FuseEntries(ServedTree tree)
         BinaryPrimitives.WriteUInt64LittleEndian(at, (ulong)listed.Node + 1);
         BinaryPrimitives.WriteUInt64LittleEndian(at[8..], listed.Next);
         BinaryPrimitives.WriteInt32LittleEndian(at[16..], name.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(at[20..], ServedTree.Mode(_table[listed.Node]) >> 12);
+        BinaryPrimitives.WriteUInt32LittleEndian(at[20..], tree.Mode(_table[listed.Node]) >> 12);
         name.CopyTo(at[FuseWire.EntryHead..]);
         return length;
     }

@@ -4,6 +4,9 @@ namespace GridWrapper.Serving;
 /// <param name="Table">All layers together; <see cref="Node.Source"/> is an index into <paramref name="Sources"/>.</param>
 internal sealed record ServedRoot(NodeTable Table, ImmutableArray<FileSource> Sources) : IAsyncDisposable, IDisposable
 {
+    /// <summary>Its root holds layers, each to be a lower directory of an overlay: character devices without a number are what they remove, and nothing else may be put into them.</summary>
+    public bool IsStack { get; init; }
+
     /// <summary>What has to live as long as the root does, null for nothing.</summary>
     public IAsyncDisposable? Life { get; init; }
 

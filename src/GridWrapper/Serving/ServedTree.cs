@@ -35,8 +35,11 @@ internal sealed class ServedTree(ServedRoot root, uint uid, uint gid)
     /// <summary>Null for a number that is nobody's.</summary>
     internal FileSource? Source(int number) => number >= 0 && number < root.Sources.Length ? root.Sources[number] : null;
 
-    /// <summary>Devices have no use below a mount that forbids them, and a character device without a number would mean a removed name to an overlay above: they are empty files.</summary>
-    internal static uint Mode(in Node node) => (node.Mode & NodeKind.Mask) is NodeKind.CharacterDevice or NodeKind.BlockDevice ? (node.Mode & ~NodeKind.Mask) | NodeKind.File : node.Mode;
+    /// <summary>
+    /// Devices have no use below a mount that forbids them, and a character device without a number means a removed name to an overlay above: they are empty files, unless they are meant to
+    /// remove something.
+    /// </summary>
+    internal uint Mode(in Node node) => !root.IsStack && ((node.Mode & NodeKind.Mask) is NodeKind.CharacterDevice or NodeKind.BlockDevice) ? (node.Mode & ~NodeKind.Mask) | NodeKind.File : node.Mode;
 
     internal static long Size(in Node node) => NodeKind.IsFile(node.Mode) || NodeKind.IsLink(node.Mode) ? node.Size : 0;
 

@@ -4,11 +4,13 @@ using GridWrapper.Layers;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
 using GridWrapper.Registries;
+using GridWrapper.Serving;
 
 namespace GridWrapper.Strategies;
 
 /// <summary>
-/// An overlay of the image's layers, each from where it is nearest: the node's cache, CVMFS in place, the registry. Only what none of the first two has is fetched.
+/// An overlay of the image's layers, each from where it is nearest: the node's cache, CVMFS in place, the registry. Only what none of the first two has is fetched, and kept packed and served
+/// where this node can do that.
 /// </summary>
 internal sealed class CvmfsLayersStrategy(RegistryClientFactory clients, IProbeChildren children, TimeProvider clock) : IRootfsStrategy
 {
@@ -31,8 +33,8 @@ internal sealed class CvmfsLayersStrategy(RegistryClientFactory clients, IProbeC
             return Refuse(input.Image.CvmfsLayers.Why, input.Image.CvmfsLayers is Fact<CvmfsLayers>.Unknown) with { NotApplicable = input.Image.CvmfsLayers.Why == NotLookedFor };
         }
 
-        ImmutableArray<HybridPart> parts = HybridParts.Choose(facts, input.Image.CachedLayers);
-        if (!HybridParts.UseCvmfs(parts))
+        ImmutableArray<HybridPart> parts = Choose(input, facts, form);
+        if (!HybridParts.AreMixed(parts))
         {
             return Verdict.DoesNotApply("all layers are in the cache");
         }
@@ -46,7 +48,7 @@ internal sealed class CvmfsLayersStrategy(RegistryClientFactory clients, IProbeC
     public Rootfs Predict(PlanInput input, RootfsForm form)
     {
         CvmfsLayers facts = Facts(input);
-        ImmutableArray<HybridPart> parts = HybridParts.Choose(facts, input.Image.CachedLayers);
+        ImmutableArray<HybridPart> parts = Choose(input, facts, form);
         return new HybridAssembly(Context(input, null, form)).Predict(facts, parts) with { Strategy = Name };
     }
 
@@ -58,12 +60,25 @@ internal sealed class CvmfsLayersStrategy(RegistryClientFactory clients, IProbeC
         IBlobSource? blobs = registry ? new RegistryBlobs(client, (ImageReference.InRegistry)input.Image.Reference) : null;
         long began = clock.GetTimestamp();
         Rootfs made = await new HybridAssembly(Context(input, blobs, form)).MakeAsync(facts, ct);
-        PullRate.Note(input.CacheDirectory, client.Counter.Bytes, clock.GetElapsedTime(began));
+        bool isPacked = made.Layers.Any(layer => layer is { Packed: true, Source: "registry" });
+        if (!isPacked || Kept(input, form).Form != KeptAs.Compressed)
+        {
+            PullRate.Note(input.CacheDirectory, client.Counter.Bytes, clock.GetElapsedTime(began), isPacked ? PullRate.Packing : PullRate.Unpacking);
+        }
+
         return made with { Strategy = Name, Transfer = made.Transfer with { BytesFetched = client.Counter.Bytes, Requests = client.Counter.Requests } };
     }
 
+    /// <summary>Served layers are lower directories of the kernel's overlay, so it must be that which stacks.</summary>
+    private static bool CanServe(PlanInput input, RootfsForm form) => form == RootfsForm.Stack && FuseJudge.Refuse(input.Host, "the layers cannot be served") is null;
+
+    private static KeptForm Kept(PlanInput input, RootfsForm form) => KeptForm.Of(input, HybridParts.MissingPacked(Choose(input, Facts(input), form)));
+
+    private static ImmutableArray<HybridPart> Choose(PlanInput input, CvmfsLayers facts, RootfsForm form) =>
+        HybridParts.Choose(facts, input.Image.CachedLayers, CanServe(input, form) ? input.Image.PackedLayers ?? [] : null);
+
     private HybridAssembly.Context Context(PlanInput input, IBlobSource? blobs, RootfsForm form) =>
-        new(new CacheDirectory(input.CacheDirectory), children, input.Site.Cvmfs, clock) { Form = form, Blobs = blobs, Leases = _leases, MaxBytes = (long?)input.Site.Cache.MaxBytes, Shared = input.Image.SharedLayers };
+        new(new CacheDirectory(input.CacheDirectory), children, input.Site.Cvmfs, clock) { Form = form, Blobs = blobs, Leases = _leases, MaxBytes = (long?)input.Site.Cache.MaxBytes, Shared = input.Image.SharedLayers, CanServe = CanServe(input, form), Kept = Kept(input, form), SharedRoots = input.SharedCaches };
 
     private static CvmfsLayers Facts(PlanInput input) =>
         input.Image.CvmfsLayers.IsKnown(out CvmfsLayers facts) ? facts : throw new InvalidOperationException("called without a usable verdict");
@@ -92,12 +107,15 @@ internal sealed class CvmfsLayersStrategy(RegistryClientFactory clients, IProbeC
         }
 
         ImmutableArray<Descriptor> missing = HybridParts.Missing(parts);
-        if (missing.Length > 0 && facts.Verification == Verification.Unverified)
+        ImmutableArray<Descriptor> packed = HybridParts.MissingPacked(parts);
+        ImmutableArray<Descriptor> fetched = [.. missing, .. packed];
+        if (fetched.Length > 0 && facts.Verification == Verification.Unverified)
         {
-            return Refuse($"{missing.Length} of {facts.Layers.Length} layers are not in CVMFS, and the registry does not answer: {input.Image.Resolved.Why}", retryable: true) with { Blame = Blame.Registry };
+            return Refuse($"{fetched.Length} of {facts.Layers.Length} layers are not in CVMFS, and the registry does not answer: {input.Image.Resolved.Why}", retryable: true) with { Blame = Blame.Registry };
         }
 
-        return LayeredJudge.RefuseMissing(input, missing, form);
+        return LayeredJudge.RefuseMissing(input, fetched, form, missing)
+            ?? (packed.IsEmpty ? null : KeptForm.Of(input, packed).Refuse(input, packed));
     }
 
     private static string Sources(ImmutableArray<HybridPart> parts)
@@ -114,7 +132,9 @@ internal sealed class CvmfsLayersStrategy(RegistryClientFactory clients, IProbeC
         Add(parts.OfType<HybridPart.Chain>().Sum(c => c.Layers.Count), "layers as one chain in CVMFS");
         Add(parts.Count(p => p is HybridPart.InCvmfs), "layers in CVMFS");
         Add(parts.Count(p => p is HybridPart.Stored { Cached: true }), "in the cache");
+        Add(parts.Count(p => p is HybridPart.Packed { Cached: true }), "packed in the cache, served");
         Add(parts.Count(p => p is HybridPart.Stored { Cached: false }), "to be pulled");
+        Add(parts.Count(p => p is HybridPart.Packed { Cached: false }), "to be pulled, packed and served");
         return string.Join(", ", texts);
     }
 

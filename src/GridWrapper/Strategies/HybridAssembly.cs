@@ -2,6 +2,7 @@ using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Layers;
 using GridWrapper.Probing;
+using GridWrapper.Serving;
 using GridWrapper.Sites;
 
 namespace GridWrapper.Strategies;
@@ -13,6 +14,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
 
     private readonly LayerShims _shims = new(context.Cache, context.Leases);
     private readonly HybridStack _stack = new(context.Cache);
+    private readonly HybridServing _serving = new(HybridServing.Mount(context.Cache.Path));
     private readonly HashSet<Digest> _fetched = [];
     private long _filesMade;
 
@@ -28,11 +30,15 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
             Strategy = "",
             LowerDirectories = [.. parts.Reverse().SelectMany(Predicted)],
             UserXattr = true,
+            Packed = PredictedPacked(parts),
             Config = facts.Config,
             Layers = origins,
             Transfer = HybridParts.Saved(origins),
         };
     }
+
+    private Dictionary<string, string>? PredictedPacked(ImmutableArray<HybridPart> parts) =>
+        parts.OfType<HybridPart.Packed>().ToDictionary(p => HybridServing.Directory(HybridServing.Mount(context.Cache.Path), p.DiffId), p => context.Cache.PackedDirectory(p.DiffId), StringComparer.Ordinal) is { Count: > 0 } packed ? packed : null;
 
     internal async Task<Rootfs> MakeAsync(CvmfsLayers facts, CancellationToken ct)
     {
@@ -41,13 +47,15 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
             context.Cache.Prepare();
             return await TryAsync(facts, ct);
         }
-        catch (IOException e)
+        catch (Exception e)
         {
-            throw HybridFault.Storage(context.Cache.Path, e);
-        }
-        catch (UnauthorizedAccessException e)
-        {
-            throw HybridFault.Storage(context.Cache.Path, e);
+            _serving.Close();
+            if (e is IOException or UnauthorizedAccessException)
+            {
+                throw HybridFault.Storage(context.Cache.Path, e);
+            }
+
+            throw;
         }
     }
 
@@ -57,7 +65,8 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
         while (true)
         {
             ImmutableHashSet<Digest> cached = LayerStore.FindCached(context.Cache, facts.Config.DiffIds).Union(context.Shared?.Keys ?? []);
-            ImmutableArray<HybridPart> parts = HybridParts.Choose(facts, cached);
+            ImmutableHashSet<Digest>? packed = context.CanServe && _folded == 0 ? PackedStore.FindCached(context.Cache, facts.Config.DiffIds, context.SharedRoots) : null;
+            ImmutableArray<HybridPart> parts = HybridParts.Choose(facts, cached, packed);
             if (HybridParts.Directories(parts.Skip(_folded)) > HybridStack.MaxDirectories)
             {
                 (facts, _folded) = HybridParts.Fold(facts, HybridStack.MaxDirectories);
@@ -125,6 +134,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
     {
         List<HybridStack.Piece> pieces = [];
         IReadOnlyDictionary<Digest, StoredLayer> layers = await EnsureAllAsync(facts, [.. parts.OfType<HybridPart.Stored>()], ct);
+        IReadOnlyDictionary<Digest, PackedLayer> packed = await PackAllAsync(facts, [.. parts.OfType<HybridPart.Packed>()], ct);
         if (_folded > 0)
         {
             StoredLayer[] lowest = [.. parts.Take(_folded).OfType<HybridPart.Stored>().Reverse().Select(p => layers[p.DiffId!])];
@@ -137,6 +147,9 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
             {
                 case HybridPart.Stored stored:
                     pieces.Add(HybridStack.Of(layers[stored.DiffId!]));
+                    break;
+                case HybridPart.Packed kept:
+                    pieces.Add(_serving.Of(packed[kept.DiffId]));
                     break;
                 case HybridPart.InCvmfs layer:
                     pieces.Add(_stack.Of(layer, walks.Indexes[layer.Blob.Digest]));
@@ -166,12 +179,33 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
         return layers;
     }
 
+    /// <summary>Those of them that are to be served.</summary>
+    private async Task<IReadOnlyDictionary<Digest, PackedLayer>> PackAllAsync(CvmfsLayers facts, ImmutableArray<HybridPart.Packed> parts, CancellationToken ct)
+    {
+        if (parts.Any(part => context.Blobs is null && !part.Cached))
+        {
+            throw HybridFault.NothingToPullWith(facts.Notes);
+        }
+
+        if (parts.IsEmpty)
+        {
+            return ImmutableDictionary<Digest, PackedLayer>.Empty;
+        }
+
+        var store = new PackedStore(context.Cache, context.Clock, context.Leases) { MaxBytes = context.MaxBytes, SharedRoots = context.SharedRoots, Form = context.Kept.Form };
+        IReadOnlyDictionary<Digest, PackedLayer> layers = await store.EnsureAllAsync(parts.Select(part => new ImageLayer(part.Blob, part.DiffId)), context.Blobs ?? new NoBlobs(facts.Notes), ct);
+        PackedLayer[] fetched = [.. layers.Values.Where(layer => !layer.WasCached)];
+        _filesMade += fetched.Length * context.Kept.FilesPerLayer;
+        _fetched.UnionWith(fetched.Select(layer => layer.DiffId));
+        return layers;
+    }
+
     /// <summary>Looks at the trees of CVMFS once more, all in one child, for what decides the stacking; then for corners. Facts that were changed mean another round.</summary>
     private async Task<(CvmfsLayers Less, ImmutableArray<HybridStack.Piece> Pieces)> SettleAsync(CvmfsLayers facts, ImmutableArray<HybridStack.Piece> pieces, CancellationToken ct)
     {
         ImmutableArray<string> claims = HybridStack.Claims(pieces);
         Dictionary<(string Tree, string Path), string> places = [];
-        foreach (IGrouping<string, HybridStack.Piece> group in pieces.Where(p => p.Stored is null).GroupBy(p => CvmfsPath.RepositoryOf(p.Tree, context.Policy.Root) ?? ""))
+        foreach (IGrouping<string, HybridStack.Piece> group in pieces.Where(p => p.Local is null).GroupBy(p => CvmfsPath.RepositoryOf(p.Tree, context.Policy.Root) ?? ""))
         {
             HybridStack.Piece[] asked = [.. group];
             ProbeReply reply = await AskAsync(group.Key, [.. asked.Select(p => p.Tree)], claims, ct);
@@ -190,7 +224,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
             }
         }
 
-        pieces = [.. pieces.Select(p => p.Stored is null && p.Cvmfs is null ? p with { Mask = MaskOfChain(p.Tree, places[(p.Tree, "")]) } : p)];
+        pieces = [.. pieces.Select(p => p.Local is null && p.Cvmfs is null ? p with { Mask = MaskOfChain(p.Tree, places[(p.Tree, "")]) } : p)];
         string? fault = pieces.Select(p => p.Fault).FirstOrDefault(f => f is not null);
         return (fault, HybridStack.FindCorner(pieces, places)) switch
         {
@@ -234,13 +268,31 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
             throw HybridFault.CannotStack($"{directories.Length} directories are more than the kernel stacks");
         }
 
-        parts = [.. parts.Select(p => p is HybridPart.Stored stored ? stored with { Cached = !_fetched.Contains(stored.DiffId!) } : p)];
+        parts = [.. parts.Select(p => p switch
+        {
+            HybridPart.Stored stored => stored with { Cached = !_fetched.Contains(stored.DiffId!) },
+            HybridPart.Packed kept => kept with { Cached = !_fetched.Contains(kept.DiffId) },
+            _ => p,
+        })];
+        IReadOnlyDictionary<string, string>? packed = _serving.Kept(directories);
+        if (packed is null)
+        {
+            // Those that were packed lie below one that hides everything.
+            _serving.Close();
+        }
+        else
+        {
+            Directory.CreateDirectory(HybridServing.Mount(context.Cache.Path));
+        }
+
         ImmutableArray<LayerOrigin> origins = SharedOrigins.Mark(HybridParts.Origins(facts, parts, walks.Indexes.ToDictionary(i => i.Key, i => i.Value.Unreadable)), facts.Config.DiffIds, context.Shared);
         return new Rootfs
         {
             Strategy = "",
             LowerDirectories = directories,
             UserXattr = true,
+            Packed = packed,
+            Served = packed is null ? null : _serving.Root(),
             Removals = RootRemovals.Of(directories, pieces, part => walks.Indexes[part.Blob.Digest]),
             Config = facts.Config,
             Layers = origins,
@@ -251,6 +303,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
     private IEnumerable<string> Predicted(HybridPart part) => part switch
     {
         HybridPart.Stored stored => [stored.DiffId is null ? "" : SharedOrigins.TreeOf(stored.DiffId, context.Cache, context.Shared)],
+        HybridPart.Packed kept => [HybridServing.Directory(HybridServing.Mount(context.Cache.Path), kept.DiffId)],
         HybridPart.InCvmfs layer => [LayerShims.Mask(context.Cache, layer), layer.Layer.Tree],
         HybridPart.Chain chain => [LayerShims.MaskOfChain(context.Cache, chain.Layers), chain.Layers.Tree],
         _ => throw new System.Diagnostics.UnreachableException(),
@@ -270,6 +323,15 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
 
         /// <summary>The profile's cache.maxBytes.</summary>
         public long? MaxBytes { get; init; }
+
+        /// <summary>Layers that have to be fetched are kept packed, and served with those that are.</summary>
+        public bool CanServe { get; init; }
+
+        /// <summary>In which form.</summary>
+        public KeptForm Kept { get; init; } = new(KeptAs.Inflated, 0, "");
+
+        /// <summary>Roots that may hold packed layers and are only read.</summary>
+        public ImmutableArray<string> SharedRoots { get; init; } = [];
 
         /// <summary>Layers in shared roots; null for none.</summary>
         public IReadOnlyDictionary<Digest, SharedLayer>? Shared { get; init; }

@@ -1,8 +1,10 @@
+using GridWrapper.Images;
 using GridWrapper.Planning;
+using GridWrapper.Probing;
 
 namespace GridWrapper.Strategies;
 
-/// <summary>What an overlay over CVMFS takes: catalogs to be loaded, layers to be walked for their whiteouts, and what has to be fetched.</summary>
+/// <summary>What an overlay over CVMFS takes: catalogs to be loaded, layers to be walked for their whiteouts, what has to be fetched, and serving what is packed.</summary>
 internal static class HybridCost
 {
     /// <summary>The CVMFS client fetches a catalog; eight layers are opened at a time.</summary>
@@ -18,6 +20,18 @@ internal static class HybridCost
         double entries = inPlace.Sum(p => p.Layer.Entries ?? p.Blob.SizeBytes / LayerCost.CompressedBytesPerFile);
         int catalogs = inPlace.Length + parts.Count(p => p is HybridPart.Chain);
         double seconds = (Math.Ceiling((double)catalogs / CatalogsAtOnce) * SecondsPerCatalog) + (entries * SecondsPerEntry);
-        return LayerCost.OfFetching(input, HybridParts.Missing(parts)) + new Cost(0, 0, 0, seconds);
+        return LayerCost.OfFetching(input, HybridParts.Missing(parts)) + OfServing(input, parts) + new Cost(0, 0, 0, seconds);
+    }
+
+    private static Cost OfServing(PlanInput input, ImmutableArray<HybridPart> parts)
+    {
+        if (!parts.Any(p => p is HybridPart.Packed))
+        {
+            return Cost.Nothing;
+        }
+
+        ImmutableArray<Descriptor> missing = HybridParts.MissingPacked(parts);
+        double? roundTrip = input.Image.Resolved.IsKnown(out ResolvedImage image) ? image.RoundTripSeconds : null;
+        return ServedJudge.CostOf(input, roundTrip, missing, KeptForm.Of(input, missing));
     }
 }

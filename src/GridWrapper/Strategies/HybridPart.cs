@@ -14,6 +14,9 @@ internal abstract record HybridPart
     /// <param name="DiffId">Null where only CVMFS knows the image, and says nothing of this layer.</param>
     internal sealed record Stored(Descriptor Blob, Digest? DiffId, bool Cached) : HybridPart;
 
+    /// <summary>A layer that this node keeps as its archive and serves, there already or to be fetched.</summary>
+    internal sealed record Packed(Descriptor Blob, Digest DiffId, bool Cached) : HybridPart;
+
     /// <summary>A layer where CVMFS has it.</summary>
     internal sealed record InCvmfs(Descriptor Blob, CvmfsLayer Layer) : HybridPart;
 

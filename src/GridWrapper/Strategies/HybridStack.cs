@@ -1,3 +1,4 @@
+using GridWrapper.Images;
 using GridWrapper.Layers;
 using GridWrapper.Linux;
 using GridWrapper.Probing;
@@ -6,7 +7,7 @@ using Microsoft.Win32.SafeHandles;
 namespace GridWrapper.Strategies;
 
 /// <summary>
-/// The order of lower directories for a stack of unpacked layers and layers of CVMFS, and the corners in which overlay's merging would not be the image's meaning:
+/// The order of lower directories for a stack of layers of this node, unpacked and packed, and of CVMFS, and the corners in which overlay's merging would not be the image's meaning:
 /// a directory that a layer only implies lies on something that is none.
 /// </summary>
 internal sealed class HybridStack(CacheDirectory cache)
@@ -31,7 +32,7 @@ internal sealed class HybridStack(CacheDirectory cache)
             {
                 foreach (string claim in topFirst[i].Claims)
                 {
-                    string place = lower.Stored is { } stored ? Look(stored.Tree, claim) : places.GetValueOrDefault((lower.Tree, claim), PlaceCheck.Nothing);
+                    string place = lower.Local is { } local ? local.Look(claim) : places.GetValueOrDefault((lower.Tree, claim), PlaceCheck.Nothing);
                     if (Contradicts(topFirst[i], lower, claim, place) is { } reason)
                     {
                         return (topFirst[i], reason);
@@ -45,9 +46,9 @@ internal sealed class HybridStack(CacheDirectory cache)
 
     /// <summary>Lower directories, topmost first.</summary>
     /// <param name="topFirst">All pieces.</param>
-    /// <param name="parentsOf">Makes a directory that holds the parents of an unpacked layer's whiteouts. It comes below that layer: overlay hides whiteouts from
+    /// <param name="parentsOf">Makes a directory that holds the parents of the whiteouts of a layer of this node. It comes below that layer: overlay hides whiteouts from
     /// listings only where a directory exists in more than one layer, and what lies further below may be none.</param>
-    internal static ImmutableArray<string> Directories(ImmutableArray<Piece> topFirst, Func<StoredLayer, string> parentsOf)
+    internal static ImmutableArray<string> Directories(ImmutableArray<Piece> topFirst, Func<Meaning, string> parentsOf)
     {
         // Overlay does not look at the root's own opaque mark; what it hides is left out.
         int hider = topFirst.Select(p => p.HidesAll).ToList().IndexOf(true);
@@ -59,7 +60,7 @@ internal sealed class HybridStack(CacheDirectory cache)
             directories.AddRange(pieces[i].Mask is { } mask ? [mask] : []);
             directories.Add(pieces[i].Tree);
             directories.AddRange(pieces[i].Hide is { } hide && !bottom ? [hide] : []);
-            directories.AddRange(pieces[i].Stored is { Index.Whiteouts.Length: > 0 } stored ? [parentsOf(stored)] : []);
+            directories.AddRange(pieces[i].Local is { Whiteouts.Length: > 0 } local ? [parentsOf(local)] : []);
         }
 
         return [.. directories];
@@ -67,11 +68,13 @@ internal sealed class HybridStack(CacheDirectory cache)
 
     internal static Piece Of(StoredLayer layer) => new(layer.Tree)
     {
-        Stored = layer,
+        Local = new Meaning(layer.DiffId, layer.Index.Whiteouts, layer.Index.Opaques, path => Look(layer.Tree, path)),
         HidesAll = layer.Index.Opaques.Contains(EntryPath.Root),
         Claims = [.. layer.Index.Implied.Where(p => !p.IsRoot).Select(p => p.Latin1)],
-        Fault = layer.Index.OverlayReady ? null : $"layer {layer.DiffId} has removals or links that overlay cannot express on this file system",
+        Fault = layer.Index.OverlayReady ? null : NotReady(layer.DiffId),
     };
+
+    internal static string NotReady(Digest diffId) => $"layer {diffId} has removals or links that overlay cannot express on this file system";
 
     internal Piece Of(HybridPart.InCvmfs part, CvmfsLayerIndex index) => new(part.Layer.Tree)
     {
@@ -87,14 +90,14 @@ internal sealed class HybridStack(CacheDirectory cache)
     private static string? Contradicts(Piece upper, Piece lower, string claim, string place)
     {
         string[] words = place.Split(' ');
-        if (words[0] == PlaceCheck.Link || (words[0] == PlaceCheck.Other && upper.Stored is not null))
+        if (words[0] == PlaceCheck.Link || (words[0] == PlaceCheck.Other && upper.Local is not null))
         {
             return $"'{EntryPath.ForPeople(Encoding.Latin1.GetBytes(claim))}' is a directory in one layer and something else in a lower one";
         }
 
-        bool implied = upper.Stored is { } stored && stored.Index.Implied.Any(p => p.Latin1 == claim);
-        bool stated = words[0] == PlaceCheck.Directory && !(lower.Stored?.Index.Implied.Any(p => p.Latin1 == claim) ?? false);
-        return implied && stated && Convert.ToUInt32(words[1], 8) != ImpliedMode ? $"a layer does not state the mode of '{EntryPath.ForPeople(Encoding.Latin1.GetBytes(claim))}'" : null;
+        // What a layer of this node claims it implies.
+        bool stated = words[0] == PlaceCheck.Directory && !(lower.Local is not null && lower.Claims.Contains(claim));
+        return upper.Local is not null && stated && Convert.ToUInt32(words[1], 8) != ImpliedMode ? $"a layer does not state the mode of '{EntryPath.ForPeople(Encoding.Latin1.GetBytes(claim))}'" : null;
     }
 
     /// <summary>In an unpacked layer, as <see cref="PlaceCheck"/> says it of one in CVMFS.</summary>
@@ -104,11 +107,15 @@ internal sealed class HybridStack(CacheDirectory cache)
         return PlaceCheck.Look(root, path);
     }
 
+    /// <summary>What a layer of this node, unpacked or packed, does to those below it.</summary>
+    /// <param name="Look">What a path is in it, as <see cref="PlaceCheck"/> says it.</param>
+    internal sealed record Meaning(Digest DiffId, ImmutableArray<EntryPath> Whiteouts, ImmutableArray<EntryPath> Opaques, Func<string, string> Look);
+
     /// <summary>One directory of the stack with what belongs to it.</summary>
     internal sealed record Piece(string Tree)
     {
         /// <summary>Null for what lies in CVMFS.</summary>
-        public StoredLayer? Stored { get; init; }
+        public Meaning? Local { get; init; }
 
         public HybridPart.InCvmfs? Cvmfs { get; init; }
 

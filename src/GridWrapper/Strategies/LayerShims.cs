@@ -68,7 +68,7 @@ internal sealed class LayerShims(CacheDirectory cache, CacheLeases? leases = nul
     }
 
     /// <summary>A directory with the parents of a layer's whiteouts and nothing else.</summary>
-    internal string MakeParents(StoredLayer layer)
+    internal string MakeParents(HybridStack.Meaning layer)
     {
         string final = cache.Shims("parents-" + layer.DiffId.Hex);
         if (!Hold(final))
@@ -77,7 +77,7 @@ internal sealed class LayerShims(CacheDirectory cache, CacheLeases? leases = nul
             {
                 using SafeFileHandle root = At.OpenDirectory(work);
                 using var walker = new TreeWalker(root);
-                foreach (EntryPath parent in layer.Index.Whiteouts.Select(w => w.Parent).Distinct().Order())
+                foreach (EntryPath parent in layer.Whiteouts.Select(w => w.Parent).Distinct().Order())
                 {
                     walker.Open(parent, create: true);
                 }

@@ -40,7 +40,9 @@ internal static class LayeredJudge
             ? Refused($"the image has zstd layers and this node has no libzstd.so.1 ({absent.Reason})", Blame.Site, PilotError.ContainerGeneralFailure) with { Retryable = true }
             : null;
 
-    private static Verdict.Refused? RefuseMissing(PlanInput input, ImmutableArray<Descriptor> layers, RootfsForm form, ImmutableArray<Descriptor> missing)
+    /// <param name="layers">All that will be fetched, in whatever form it is kept.</param>
+    /// <param name="missing">What will be unpacked.</param>
+    internal static Verdict.Refused? RefuseMissing(PlanInput input, ImmutableArray<Descriptor> layers, RootfsForm form, ImmutableArray<Descriptor> missing)
     {
         if (RefuseZstd(input, layers) is { } unreadable)
         {

@@ -93,7 +93,7 @@ internal sealed class PackedStrategy(RegistryClientFactory clients, TimeProvider
             LowerDirectories = [input.CacheDirectory + "/mount"],
             IsServed = true,
             Config = image.Config,
-            Layers = [.. image.Layers.Select(layer => new LayerOrigin(layer.Blob.Digest, layer.Blob.SizeBytes, cached.Contains(layer.DiffId) ? "cache" : "registry"))],
+            Layers = [.. image.Layers.Select(layer => new LayerOrigin(layer.Blob.Digest, layer.Blob.SizeBytes, cached.Contains(layer.DiffId) ? "cache" : "registry") { Packed = strategy == StrategyName })],
             Transfer = new TransferCounts { BytesFromCache = ImageLayer.Distinct(image.Layers).Where(layer => cached.Contains(layer.DiffId)).Sum(layer => layer.Blob.SizeBytes) },
         };
     }

@@ -25,17 +25,22 @@ internal static class RootRemovals
     /// <param name="indexOf">What a walk found in a layer of CVMFS.</param>
     internal static ImmutableArray<LayerRemoval> Of(ImmutableArray<string> directories, ImmutableArray<HybridStack.Piece> pieces, Func<HybridPart.InCvmfs, CvmfsLayerIndex> indexOf)
     {
+        List<LayerRemoval> stated = [];
         List<LayerRemoval> chosen = [];
         foreach (HybridStack.Piece piece in pieces)
         {
-            if (piece.Cvmfs is not null)
+            if (piece.Local is { } local)
+            {
+                Add(stated, directories.IndexOf(piece.Tree), Texts(local.Whiteouts), Texts(local.Opaques));
+            }
+            else if (piece.Cvmfs is not null)
             {
                 CvmfsLayerIndex index = indexOf(piece.Cvmfs);
                 Add(chosen, directories.IndexOf(piece.Tree), index.Whiteouts, index.Opaques);
             }
         }
 
-        return [.. Of(directories, pieces.Select(p => p.Stored).OfType<StoredLayer>()), .. chosen];
+        return [.. stated, .. chosen];
     }
 
     private static void Add(List<LayerRemoval> chosen, int layer, IEnumerable<string> whiteouts, IEnumerable<string> opaques)

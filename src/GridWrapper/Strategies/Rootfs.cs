@@ -34,14 +34,24 @@ internal sealed record Rootfs
     /// <summary>This process serves it, in the launch's own namespaces; <see cref="LowerDirectories"/> is where. Null where the directories are there, or in a prediction.</summary>
     public Serving.ServedRoot? Served { get; init; }
 
-    /// <summary>It is, or in a prediction would be, served by this process.</summary>
+    /// <summary>It is, or in a prediction would be, served by this process as a whole.</summary>
     public bool IsServed { get; init; }
 
+    /// <summary>Of a stack of which this process serves some layers: those of <see cref="LowerDirectories"/>, and where each is kept. Null where it serves none, or all.</summary>
+    public IReadOnlyDictionary<string, string>? Packed { get; init; }
+
+    /// <summary>Where this process serves what it serves; null for nothing.</summary>
+    public string? ServedAt => IsServed ? LowerDirectories[0] : Packed is null ? null : Path.GetDirectoryName(Packed.Keys.First());
+
     /// <summary>The whole tree, where it lies in no directory but is known.</summary>
-    public Probing.TreeLayer? Tree => Served is { } served ? new ServedLayer(served) : null;
+    public Probing.TreeLayer? Tree => Served is { IsStack: false } served ? new ServedLayer(served) : null;
 
     /// <summary>Where to look for what the image holds.</summary>
-    public ImmutableArray<string> Visible => Look is { } look ? [look] : IsServed ? [] : LowerDirectories;
+    public ImmutableArray<string> Visible => Look is { } look ? [look] : IsServed ? [] : Packed is null ? LowerDirectories
+        : [.. LowerDirectories.Select(directory => Packed.TryGetValue(directory, out string? kept) ? Probing.TreeLayer.PackedPrefix + kept : directory)];
+
+    /// <summary>What is on this node of it, for people.</summary>
+    public IEnumerable<string> Places => Packed is null ? LowerDirectories : LowerDirectories.Select(directory => Packed.GetValueOrDefault(directory, directory));
 
     /// <summary>Where each layer came from, for the report.</summary>
     public ImmutableArray<LayerOrigin> Layers { get; init; } = [];
@@ -59,6 +69,9 @@ internal sealed record LayerOrigin(Digest Digest, long SizeBytes, string Source)
     /// <summary>Entries of a layer used in CVMFS or in a shared cache root that this user cannot read there.</summary>
     public int Unreadable { get; init; }
 
+    /// <summary>It is kept as its archive, and served.</summary>
+    public bool Packed { get; init; }
+
     /// <summary>The shared cache root that holds a layer of source "cache"; null for the node's own cache.</summary>
     public string? Root { get; init; }
 }
@@ -74,6 +87,6 @@ internal sealed record TransferCounts
 
     public long BytesFromCvmfs { get; init; }
 
-    /// <summary>Entries of the layers that were unpacked.</summary>
+    /// <summary>Entries of the layers that were unpacked, and the few files of those that were packed.</summary>
     public long FilesMade { get; init; }
 }

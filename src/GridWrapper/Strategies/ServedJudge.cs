@@ -35,11 +35,13 @@ internal static class ServedJudge
         [.. ImageLayer.Distinct(image.Layers).Where(layer => input.Image.PackedLayers?.Contains(layer.DiffId) != true).Select(layer => layer.Blob)];
 
     /// <summary>Bringing these layers and serving all.</summary>
-    internal static Cost CostOf(PlanInput input, ResolvedImage image, ImmutableArray<Descriptor> missing, KeptForm kept)
+    internal static Cost CostOf(PlanInput input, ResolvedImage image, ImmutableArray<Descriptor> missing, KeptForm kept) => CostOf(input, image.RoundTripSeconds, missing, kept);
+
+    internal static Cost CostOf(PlanInput input, double? roundTripSeconds, ImmutableArray<Descriptor> missing, KeptForm kept)
     {
         long bytes = missing.Sum(layer => layer.SizeBytes);
         double packing = bytes / (input.Image.PackedBytesPerSecond ?? UsualBytesPerSecond);
         packing *= kept.Form == KeptAs.Compressed ? CompressedPacking : 1;
-        return new Cost(bytes, missing.Length, missing.Length * kept.FilesPerLayer, packing + (missing.Length * (image.RoundTripSeconds ?? UsualSecondsPerRequest)) + Serving) { DiskBytes = (long)kept.Bytes };
+        return new Cost(bytes, missing.Length, missing.Length * kept.FilesPerLayer, packing + (missing.Length * (roundTripSeconds ?? UsualSecondsPerRequest)) + Serving) { DiskBytes = (long)kept.Bytes };
     }
 }

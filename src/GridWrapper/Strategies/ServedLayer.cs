@@ -6,7 +6,9 @@ using Microsoft.Win32.SafeHandles;
 namespace GridWrapper.Strategies;
 
 /// <summary>A root filesystem that is to be served, looked into before it is mounted.</summary>
-internal sealed class ServedLayer(ServedRoot root) : TreeLayer
+/// <param name="root">What is to be served, or one layer of it.</param>
+/// <param name="isOwn">It is closed with this.</param>
+internal sealed class ServedLayer(ServedRoot root, bool isOwn = false) : TreeLayer
 {
     /// <summary>Nothing that is looked into is larger than a C library.</summary>
     private const int MaxFileBytes = 32 * 1024 * 1024;
@@ -91,7 +93,17 @@ internal sealed class ServedLayer(ServedRoot root) : TreeLayer
         return error;
     }
 
-    internal override bool IsOpaque(string directory) => false;
+    internal override bool IsOpaque(string directory) => root.IsStack && Find(directory, out int node) == 0 && ServedStack.IsOpaque(root.Table, node);
+
+    protected override void Dispose(bool disposing)
+    {
+        if (isOwn)
+        {
+            root.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
 
     private int Find(string path, out int node)
     {

@@ -41,8 +41,13 @@ internal sealed class EquivalenceTests
         string[] fuseHybrid = await OrNextRungAsync(others.HybridAsync(all, 0, ct, RootfsForm.FuseStack), flat);
         using Views chained = new(files, _lister);
         string[] chain = await chained.HybridAsync([.. all.Skip(all.Length / 2)], Math.Max(1, all.Length / 2), ct);
+        ImmutableArray<int> places = [.. all.Select(_ => random.Next(4))];
+        using Views served = new(files, _lister);
+        string[] anywhere = await served.MixedAsync(places, ct);
         using (Assert.EnterMultipleScope())
         {
+            Assert.That(Difference(flat, anywhere), Is.Empty, $"layers in CVMFS, unpacked, packed, in the registry (0 to 3: {string.Join(',', places)}), against flattened");
+            Assert.That(served.Origins.Zip(places).Where(p => p.Second > 1 && !p.First.Packed), Is.Empty, "what was packed stays so");
             Assert.That(Difference(flat, stacked), Is.Empty, "pulled and stacked, against flattened");
             Assert.That(Difference(flat, packed), Is.Empty, "packed (tree), against flattened");
             Assert.That(Difference(packed, compressed), Is.Empty, "packed and kept compressed, against packed");

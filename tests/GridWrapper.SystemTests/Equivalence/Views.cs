@@ -97,6 +97,38 @@ internal sealed class Views : IDisposable
         return await LaunchAsync(rootfs, form, ct);
     }
 
+    /// <summary>Each layer where chance has put it: in CVMFS, unpacked in the cache, packed in the cache, or in the registry, from where it comes packed. Stacked by the kernel over what this process serves.</summary>
+    /// <param name="places">For each layer, base first: 0 for CVMFS, 1 for unpacked, 2 for packed, 3 for the registry.</param>
+    internal async Task<string[]> MixedAsync(ImmutableArray<int> places, CancellationToken ct)
+    {
+        Directory.CreateDirectory(CvmfsTop);
+        CacheDirectory cache = Cache("mixed");
+        cache.Prepare();
+        for (int index = 0; index < places.Length; index++)
+        {
+            switch (places[index])
+            {
+                case 0:
+                    _files.PublishLayer(CvmfsTop, index);
+                    break;
+                case 1:
+                    await new LayerStore(cache, TimeProvider.System).EnsureAsync(_files.Descriptors[index], _files.DiffIds[index], new Blobs(_files), ct);
+                    break;
+                case 2:
+                    await new PackedStore(cache, TimeProvider.System).EnsureAsync(_files.Descriptors[index], _files.DiffIds[index], new Blobs(_files), ct);
+                    break;
+            }
+        }
+
+        InProcess children = new();
+        CvmfsLayers facts = await FactsAsync(children, ct);
+        HybridAssembly.Context context = new(cache, children, Policy, TimeProvider.System) { Form = RootfsForm.Stack, Blobs = new Blobs(_files), CanServe = true };
+        Rootfs rootfs = await new HybridAssembly(context).MakeAsync(facts, ct);
+        await using ServedRoot? served = rootfs.Served;
+        Origins = rootfs.Layers;
+        return await LaunchAsync(rootfs, RootfsForm.Stack, ct);
+    }
+
     private CvmfsPolicy Policy => new() { Root = Path.Combine(_base, "cvmfs"), ImageRepositories = [Repository], Copies = "accept" };
 
     private ResolvedImage Image => new(

@@ -29,7 +29,7 @@ internal static class InsideCheck
     internal static void Run(InsideQuestion question, ProbeOutput output)
     {
         output.Step("open");
-        using MergedTree tree = question.Tree is { } whole ? new(whole) : new(question.Layers);
+        using MergedTree tree = question.Tree is { } whole ? new(whole) : new(question.Layers, question.Packed);
         if (tree.Error != 0)
         {
             output.SayErrno("open.errno", tree.Error);

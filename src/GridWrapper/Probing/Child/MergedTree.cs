@@ -23,11 +23,14 @@ internal sealed class MergedTree : IDisposable
     internal string ErrorPath { get; } = "";
 
     /// <param name="layers">Topmost first.</param>
-    internal MergedTree(IEnumerable<string> layers)
+    /// <param name="packed">Opens those that are kept as their archives; null where there can be none.</param>
+    internal MergedTree(IEnumerable<string> layers, TreeOpener? packed = null)
     {
         foreach (string layer in layers)
         {
-            Error = DirectoryLayer.Open(layer, out DirectoryLayer? opened);
+            TreeLayer? opened = null;
+            Error = !layer.StartsWith(TreeLayer.PackedPrefix, StringComparison.Ordinal) ? OpenDirectory(layer, out opened)
+                : packed is null ? Errno.ENOSYS : packed(layer[TreeLayer.PackedPrefix.Length..], out opened);
             if (opened is null)
             {
                 ErrorPath = layer;
@@ -155,6 +158,13 @@ internal sealed class MergedTree : IDisposable
 
     /// <summary>The beginning of the regular file that a path leads to.</summary>
     internal int Read(Place place, int limit, out byte[] content) => _layers[place.Layer].Read(place.Path, limit, out content);
+
+    private static int OpenDirectory(string path, out TreeLayer? layer)
+    {
+        int error = DirectoryLayer.Open(path, out DirectoryLayer? opened);
+        layer = opened;
+        return error;
+    }
 
     private List<int> All()
     {

@@ -13,7 +13,8 @@ internal static class ProbeMain
     internal const int AnswerDescriptor = 3;
 
     /// <param name="args">The whole command line, "__probe" first.</param>
-    internal static int Run(string[] args)
+    /// <param name="packed">Opens layers that are kept as their archives.</param>
+    internal static int Run(string[] args, TreeOpener packed)
     {
         if (args.Length < 2)
         {
@@ -26,11 +27,11 @@ internal static class ProbeMain
             return Diagnostics.ExitCodes.CannotRun;
         }
 
-        return Answer(args[1], args.AsSpan(2), new ProbeOutput.ToDescriptor(AnswerDescriptor)) ? 0 : Diagnostics.ExitCodes.Usage;
+        return Answer(args[1], args.AsSpan(2), new ProbeOutput.ToDescriptor(AnswerDescriptor), packed) ? 0 : Diagnostics.ExitCodes.Usage;
     }
 
     /// <summary>Answers one question; false if it is not one of <see cref="ProbeKind"/>.</summary>
-    internal static bool Answer(string kind, ReadOnlySpan<string> arguments, ProbeOutput output)
+    internal static bool Answer(string kind, ReadOnlySpan<string> arguments, ProbeOutput output, TreeOpener? packed = null)
     {
         switch (kind, arguments.Length)
         {
@@ -60,7 +61,7 @@ internal static class ProbeMain
                 MetadataCheck.Configuration(arguments[0], arguments[1], output);
                 break;
             case (ProbeKind.Program, >= 3):
-                ProgramCheck.Run(ProgramQuestion.FromWords(arguments), output);
+                ProgramCheck.Run(ProgramQuestion.FromWords(arguments) with { Packed = packed }, output);
                 break;
             case (ProbeKind.Path, 2):
                 PathCheck.Run(arguments[0], arguments[1], output);
@@ -75,7 +76,7 @@ internal static class ProbeMain
                 RuntimeCheck.Run(arguments[0], arguments[1..], output);
                 break;
             case (ProbeKind.Inside, >= 1):
-                InsideCheck.Run(InsideQuestion.FromWords(arguments.ToArray()), output);
+                InsideCheck.Run(InsideQuestion.FromWords(arguments.ToArray()) with { Packed = packed }, output);
                 break;
             case (ProbeKind.Space, 1):
                 SpaceCheck.Run(arguments[0], output);

@@ -31,7 +31,7 @@ internal static class ProgramCheck
     internal static void Run(ProgramQuestion question, ProbeOutput output)
     {
         output.Step("open");
-        using MergedTree tree = question.Tree is { } whole ? new(whole) : new(question.Layers);
+        using MergedTree tree = question.Tree is { } whole ? new(whole) : new(question.Layers, question.Packed);
         output.SayErrno("open.errno", tree.Error);
         if (tree.Error == 0)
         {

@@ -5,6 +5,9 @@ namespace GridWrapper.Probing;
 /// <summary>One of the trees that are seen through each other. Paths are relative, "" is the root; answers are 0 or an errno.</summary>
 internal abstract class TreeLayer : IDisposable
 {
+    /// <summary>Before the path of a layer that is kept as its archive. Paths of directories begin with a slash.</summary>
+    internal const string PackedPrefix = "packed:";
+
     /// <summary>Of the entry itself, links not followed.</summary>
     internal abstract int Status(string path, out Libc.FileStatus status);
 
