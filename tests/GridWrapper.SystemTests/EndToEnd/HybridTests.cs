@@ -38,6 +38,117 @@ internal sealed partial class HybridTests : EndToEndFixture
         }
     }
 
+    /// <summary>What CVMFS lacks is not unpacked where this node can serve it.</summary>
+    [TestCase(0b001), TestCase(0b010), TestCase(0b110), TestCase(0b101)]
+    public async Task A_node_that_can_serve_keeps_the_missing_layers_packed(int there, CancellationToken ct)
+    {
+        Area area = FuseNode();
+        string name = UniqueName(area);
+        PublishWhere(area, i => (there & (1 << i)) != 0);
+        area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
+        Outcome first = await RunAsync(area, name, ct, "--strategy", "cvmfs-layers");
+        (string Digest, long Size)[] missing = [.. Layers.Where((_, i) => (there & (1 << i)) == 0)];
+        using (Assert.EnterMultipleScope())
+        {
+            CheckJob(area, first, "cvmfs-layers");
+            Assert.That(LayersSent(area).Order(), Is.EqualTo(missing.Select(l => l.Digest).Order()));
+            Assert.That((long)area.Result["transfer"]!["bytesFetched"]!, Is.EqualTo(missing.Sum(l => l.Size)));
+            Assert.That(area.Result["image"]!["layers"]!.Select(l => (string)l["source"]! + (string?)l["packed"]), Is.EqualTo(Layers.Select((_, i) => (there & (1 << i)) == 0 ? "registryTrue" : "cvmfs")));
+            Assert.That((string?)area.Result.SelectToken("attempts[0].root"), Is.EqualTo("overlay"));
+            Assert.That((long)area.Result.SelectToken("serving.requests")!, Is.Positive);
+            Assert.That((string?)area.Result.SelectToken("plan.candidates[0].reason"), Does.Contain("to be pulled, packed and served"));
+            Assert.That((long)area.Result.SelectToken("cost.actual.files")!, Is.EqualTo(3 * missing.Length));
+            Assert.That(Kept(area, "layers"), Is.Zero, "nothing is unpacked");
+            Assert.That(Kept(area, "packed"), Is.EqualTo(missing.Length));
+        }
+
+        Outcome second = await RunAsync(area, name, ct, "--strategy", "cvmfs-layers");
+        using (Assert.EnterMultipleScope())
+        {
+            CheckJob(area, second, "cvmfs-layers");
+            Assert.That((long)area.Result["transfer"]!["bytesFetched"]!, Is.Zero);
+            Assert.That(LayersSent(area), Has.Length.EqualTo(missing.Length));
+            Assert.That(area.Result["image"]!["layers"]!.Select(l => (string)l["source"]!), Is.EqualTo(Layers.Select((_, i) => (there & (1 << i)) == 0 ? "cache" : "cvmfs")));
+        }
+    }
+
+    [TestCase(0b001), TestCase(0b010), TestCase(0b100)]
+    public async Task A_payload_sees_the_same_of_served_layers_and_a_writable_root_takes_changes(int there, CancellationToken ct)
+    {
+        const string Show = "ls -lAR /bin /data /etc /lib /links /modes /names /opt /srv /usr 2>/dev/null | sed 's/^total.*//'; cat /data/same/* /etc/os-release";
+        Area served = FuseNode();
+        Area plain = NewArea();
+        Outcome[] seen = new Outcome[2];
+        foreach ((int i, Area area) in ((Area[])[plain, served]).Index())
+        {
+            string name = UniqueName(area);
+            PublishWhere(area, layer => (there & (1 << layer)) != 0);
+            area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
+            seen[i] = await area.RunAsync(ct, "exec", "--site", area.Write("site.json", Site), "--strategy", "cvmfs-layers", "docker://" + name, "--", "/bin/sh", "-c", Show);
+        }
+
+        const string Changes = "echo new >/usr/made && echo more >>/etc/os-release && rm /bin/busybox && mv /data /moved && cat /usr/made && tail -n 1 /etc/os-release && ls /bin/busybox";
+        Outcome changed = await served.RunAsync(ct, "exec", "--writable", "--site", Path.Combine(served.Root, "site.json"), "--strategy", "cvmfs-layers", $"docker://{Testbed.Address}/testbed/{Path.GetFileName(served.Root)}:gzip", "--", "/bin/sh", "-c", Changes);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((seen[0].ExitCode, seen[1].ExitCode), Is.EqualTo((0, 0)), seen[0].ToString() + seen[1]);
+            Assert.That(seen[1].Stdout, Is.EqualTo(seen[0].Stdout).And.Contains("busybox").And.Not.Contain(".wh."));
+            Assert.That(Kept(plain, "packed"), Is.Zero, "a node with a closed device unpacks");
+            Assert.That((Kept(plain, "layers"), Kept(served, "packed")), Is.EqualTo((Layers.Length - 1, Layers.Length - 1)));
+            Assert.That(changed.Stdout, Is.EqualTo("new\nmore\n"), changed.ToString());
+        }
+    }
+
+    [Test]
+    public async Task A_packed_layer_that_was_cut_is_fetched_anew(CancellationToken ct)
+    {
+        Area area = FuseNode();
+        string name = UniqueName(area);
+        PublishWhere(area, i => i == 0);
+        area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
+        await RunAsync(area, name, ct, "--strategy", "cvmfs-layers");
+        int sent = LayersSent(area).Length;
+        string archive = System.IO.Directory.GetFiles(area.Cache, "data", SearchOption.AllDirectories)[0];
+        using (FileStream file = File.OpenWrite(archive))
+        {
+            file.SetLength(file.Length / 2);
+        }
+
+        Outcome again = await RunAsync(area, name, ct, "--strategy", "cvmfs-layers");
+        using (Assert.EnterMultipleScope())
+        {
+            CheckJob(area, again, "cvmfs-layers");
+            Assert.That(LayersSent(area), Has.Length.EqualTo(sent + 1));
+        }
+
+        // What was put aside was in use by the run that found it.
+        await area.RunAsync(ct, "cache", "gc");
+    }
+
+    [Test]
+    public async Task Layers_of_CVMFS_unpacked_ones_and_packed_ones_make_one_root(CancellationToken ct)
+    {
+        Area area = FuseNode();
+        string name = UniqueName(area);
+        PublishWhere(area, i => i == 0);
+        area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
+        await area.RunAsync(ct, "exec", "--strategy", "registry", $"docker://{Testbed.Repository}:gzip", "--", "/bin/true");
+        string[] diffIds = [.. JObject.Parse(File.ReadAllText(Path.Combine(Testbed.Image, "layout/blobs/sha256", Testbed.ConfigDigest["sha256:".Length..])))["rootfs"]!["diff_ids"]!.Select(d => ((string)d!)["sha256:".Length..])];
+        foreach (string layer in System.IO.Directory.GetDirectories(area.Cache + "/store-1/layers/sha256").Where(d => Path.GetFileName(d) != diffIds[1]))
+        {
+            Tool.Run("/bin/rm", "-rf", layer);
+        }
+
+        Outcome outcome = await RunAsync(area, name, ct, "--strategy", "cvmfs-layers");
+        using (Assert.EnterMultipleScope())
+        {
+            CheckJob(area, outcome, "cvmfs-layers");
+            Assert.That(area.Result["image"]!["layers"]!.Select(l => (string)l["source"]! + (string?)l["packed"]), Is.EqualTo(Layers.Select((_, i) => i == 0 ? "cvmfs" : i == 1 ? "cache" : "registryTrue")));
+            Assert.That(LayersSent(area), Has.Length.EqualTo(Layers.Length - 2));
+            Assert.That((Kept(area, "layers"), Kept(area, "packed")), Is.EqualTo((1, Layers.Length - 2)));
+        }
+    }
+
     [Test]
     public async Task A_second_job_fetches_nothing_and_sees_the_removals(CancellationToken ct)
     {
@@ -176,6 +287,9 @@ internal sealed partial class HybridTests : EndToEndFixture
         Assert.That(area.ReadText(TestJob.Lfn), Is.EqualTo(TestJob.Content));
         Assert.That((string?)area.Result["attempts"]!.Last!["strategy"], Is.EqualTo(strategy), area.Result.ToString());
     }
+
+    private static int Kept(Area area, string form) =>
+        Path.Combine(area.Cache, "store-1", form, "sha256") is var kept && System.IO.Directory.Exists(kept) ? System.IO.Directory.GetDirectories(kept).Length : 0;
 
     private static string Directory(Area area, string digest)
     {

@@ -108,8 +108,12 @@ internal sealed class EquivalenceTests
         string[] fuse = await views.FuseAsync(ct);
         string[] hybrid = await views.HybridAsync([.. Enumerable.Range(0, count)], 0, ct);
         string[] packed = await views.PackedAsync(ct);
+        using Views served = new(files, _lister);
+        string[] anywhere = await served.MixedAsync([.. Enumerable.Range(0, count).Select(i => i % 4)], ct);
         using (Assert.EnterMultipleScope())
         {
+            Assert.That(Difference(flat, anywhere), Is.Empty, "in CVMFS, unpacked, packed, in the registry");
+            Assert.That(served.Origins.Count(o => o.Packed), Is.EqualTo(count <= 166 ? count / 2 : 0), "as long as all fit");
             Assert.That(flat, Has.Length.EqualTo(4), "the directory, the files of the two topmost layers, and the one that all replace");
             Assert.That(Difference(flat, stacked), Is.Empty, "pulled and stacked");
             Assert.That(Difference(flat, fuse), Is.Empty, "stacked by fuse-overlayfs");

@@ -47,6 +47,21 @@ internal sealed class RootlessOperationsTests
     }
 
     [Test]
+    public void LayersThatAreServedAreMountedFirstAndStackedLikeOthers()
+    {
+        LaunchRequest request = Plain with
+        {
+            Rootfs = Plain.Rootfs with { LowerDirectories = ["/c/mount/top", "/cvmfs/base"], UserXattr = true, Packed = new Dictionary<string, string> { ["/c/mount/top"] = "/c/packed/top" } },
+        };
+        string[] operations = [.. Create(request).Select(Text)];
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(operations[..3], Is.EqualTo((string[])["slave-root", "serve /c/mount", "base /tmp"]));
+            Assert.That(operations.Where(o => o.StartsWith("layer", StringComparison.Ordinal) || o.StartsWith("overlay", StringComparison.Ordinal)), Is.EqualTo((string[])["layer /c/mount/top>", "layer /cvmfs/base>", "overlay userxattr"]));
+        }
+    }
+
+    [Test]
     public void WithoutOverlayTheImageIsTheRootAndScaffoldsComeAfterIt()
     {
         LaunchRequest request = WithoutOverlay(Plain);

@@ -36,6 +36,18 @@ internal sealed class RootLadderTests
         Assert.That(forms, Is.EqualTo(new[] { RootfsForm.FuseStack, RootfsForm.Tree, RootfsForm.Tree }));
     }
 
+    [TestCase(LaunchOperations.Serve)]
+    [TestCase(LaunchOperations.Overlay)]
+    [TestCase(LaunchOperations.Expect)]
+    public async Task A_stack_of_served_layers_that_fails_is_tried_again_with_unpacked_ones(string step)
+    {
+        RootLadder ladder = new("/nonexistent");
+        Rootfs stack = new() { Strategy = "a", LowerDirectories = ["/c/mount/1", "/2"], UserXattr = true, Packed = new Dictionary<string, string> { ["/c/mount/1"] = "/c/packed/1" } };
+        HostFacts? below = await ladder.BelowAsync(Host(StepResult.Ok), stack, writable: false, Wrong with { Step = step }, CancellationToken.None);
+        _ = below!.Namespaces.IsKnown(out NamespaceFacts facts);
+        Assert.That((facts.Fuse.Works, facts.OverlayUserXattr.Works), Is.EqualTo((false, true)));
+    }
+
     [Test]
     public async Task Other_faults_change_nothing()
     {

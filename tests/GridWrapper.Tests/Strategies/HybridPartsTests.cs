@@ -29,6 +29,78 @@ internal sealed class HybridPartsTests
         Assert.That(Text(HybridParts.Choose(facts, cached), facts), Is.EqualTo(expected));
     }
 
+    /// <summary>The same where this node serves: p lies packed in the cache.</summary>
+    [TestCase("vpm", 0, "v0 p1 P2")]
+    [TestCase("cpvm", 0, "c0 p1 v2 P3")]
+    [TestCase("cpv", 2, "c0 p1 v2")]
+    [TestCase("pmv", 2, "chain2 v2")]
+    public void Where_the_node_serves_nothing_is_unpacked(string where, int chain, string expected)
+    {
+        (CvmfsLayers facts, ImmutableHashSet<Digest> cached) = Facts(where, chain);
+
+        ImmutableArray<HybridPart> parts = HybridParts.Choose(facts, cached, Packed(facts, where));
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(Text(parts, facts), Is.EqualTo(expected));
+            Assert.That(HybridParts.Missing(parts), Is.Empty);
+            Assert.That(HybridParts.MissingPacked(parts), Has.Length.EqualTo(expected.Count(c => c == 'P')));
+            Assert.That(HybridParts.Origins(facts, parts, ImmutableDictionary<Digest, int>.Empty).Count(o => o.Packed), Is.EqualTo(expected.Count(c => c is 'p' or 'P')));
+        }
+    }
+
+    [TestCase("cp", true)]
+    [TestCase("pp", false)]
+    [TestCase("cm", false)]
+    [TestCase("pv", true)]
+    public void What_another_way_has_without_a_mix_is_left_to_it(string where, bool mixed)
+    {
+        (CvmfsLayers facts, ImmutableHashSet<Digest> cached) = Facts(where, 0);
+        Assert.That(HybridParts.AreMixed(HybridParts.Choose(facts, cached, Packed(facts, where))), Is.EqualTo(mixed));
+    }
+
+    [Test]
+    public void More_than_the_kernel_stacks_are_not_served()
+    {
+        (CvmfsLayers facts, ImmutableHashSet<Digest> cached) = Facts(new string('m', 300), 0);
+        Assert.That(HybridParts.Choose(facts, cached, []), Is.All.InstanceOf<HybridPart.Stored>());
+    }
+
+    [TestCase(true, "1 layers in CVMFS, 1 packed in the cache, served, 2 to be pulled, packed and served", 6)]
+    [TestCase(false, "1 layers in CVMFS, 3 to be pulled", 0)]
+    public void The_plan_tells_what_is_packed_and_what_it_costs(bool serves, string text, int files)
+    {
+        (CvmfsLayers facts, ImmutableHashSet<Digest> cached) = Facts("vpmm", 0);
+        PlanInput input = Input(new Fact<CvmfsLayers>.Known(facts), cached, "accept");
+        input = input with
+        {
+            Host = input.Host with { FuseDevice = serves ? new Fact<string>.Known("/dev/fuse") : new Fact<string>.Absent("EACCES") },
+            Image = input.Image with { PackedLayers = Packed(facts, "vpmm"), PackedBytesPerSecond = 1000 },
+        };
+
+        var verdict = (Verdict.Usable)Strategy().Judge(input, RootfsForm.Stack);
+        Rootfs predicted = Strategy().Predict(input, RootfsForm.Stack);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(verdict.Reason, Is.EqualTo(text));
+            Assert.That((verdict.Cost.Bytes, verdict.Cost.Files), Is.EqualTo((serves ? 2000 : 3000, files)));
+            Assert.That(verdict.Cost.Seconds, serves ? Is.GreaterThan(2) : Is.LessThan(2), "two layers at the rate of packing");
+            Assert.That((predicted.ServedAt, predicted.IsServed), Is.EqualTo((serves ? "/nonexistent/mount" : null, false)));
+            Assert.That(predicted.LowerDirectories.Count(d => d.StartsWith("/nonexistent/mount/", StringComparison.Ordinal)), Is.EqualTo(serves ? 3 : 0));
+            Assert.That(predicted.Visible.Count(d => d.StartsWith(TreeLayer.PackedPrefix + "/nonexistent/store-1/packed/", StringComparison.Ordinal)), Is.EqualTo(serves ? 3 : 0));
+        }
+    }
+
+    [Test]
+    public void Fuse_overlayfs_does_not_stack_served_layers()
+    {
+        (CvmfsLayers facts, ImmutableHashSet<Digest> cached) = Facts("vm", 0);
+        PlanInput input = Input(new Fact<CvmfsLayers>.Known(facts), cached, "accept");
+        input = input with { Host = input.Host with { FuseDevice = new Fact<string>.Known("/dev/fuse") } };
+        Assert.That(Strategy().Judge(input, RootfsForm.FuseStack).Reason, Does.EndWith("1 to be pulled"));
+    }
+
     [Test]
     public void A_layer_that_occurs_twice_counts_where_it_is_on_top()
     {
@@ -147,10 +219,13 @@ internal sealed class HybridPartsTests
         return (facts, [.. diffIds.Where((_, i) => where[i] == 'c')]);
     }
 
+    private static ImmutableHashSet<Digest> Packed(CvmfsLayers facts, string where) => [.. facts.Config.DiffIds.Where((_, i) => where[i] == 'p')];
+
     private static string Text(ImmutableArray<HybridPart> parts, CvmfsLayers facts) => string.Join(' ', parts.Select(p => p switch
     {
         HybridPart.Chain c => $"chain{c.Layers.Count}",
         HybridPart.InCvmfs v => $"v{facts.Layers.IndexOf(v.Blob)}",
+        HybridPart.Packed k => $"{(k.Cached ? 'p' : 'P')}{facts.Layers.IndexOf(k.Blob)}",
         HybridPart.Stored s => $"{(s.Cached ? 'c' : 'm')}{facts.Layers.IndexOf(s.Blob)}",
         _ => "?",
     }));
