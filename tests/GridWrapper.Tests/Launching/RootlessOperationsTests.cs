@@ -57,7 +57,7 @@ internal sealed class RootlessOperationsTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(operations[..3], Is.EqualTo((string[])["slave-root", "serve /c/mount", "base /tmp"]));
-            Assert.That(operations.Where(o => o.StartsWith("layer", StringComparison.Ordinal) || o.StartsWith("overlay", StringComparison.Ordinal)), Is.EqualTo((string[])["layer /c/mount/top>", "layer /cvmfs/base>", "overlay userxattr"]));
+            Assert.That(operations.Where(o => o.StartsWith("layer", StringComparison.Ordinal) || o.StartsWith("overlay", StringComparison.Ordinal)), Is.EqualTo((string[])["layer /c/mount/top>", "layer /cvmfs/base>", "overlay  userxattr"]));
         }
     }
 
