@@ -20,9 +20,11 @@ internal abstract class EndToEndFixture
     protected Area NewArea() => Register(new Area());
 
     /// <summary>A node where everybody may open /dev/fuse, as on most.</summary>
-    protected Area FuseNode()
+    protected Area FuseNode() => OpenFuse(NewArea());
+
+    /// <summary>The same for an area that is there.</summary>
+    protected static Area OpenFuse(Area area)
     {
-        Area area = NewArea();
         string id = area.Uid.ToString(CultureInfo.InvariantCulture);
         area.Entrance = [Testbed.Script("fuse-node.sh"), "/usr/bin/setpriv", "--reuid", id, "--regid", id, "--clear-groups", "--"];
         return area;

@@ -42,6 +42,30 @@ internal sealed class FullDiskTests : EndToEndFixture
         }
     }
 
+    [TestCase("size=24m")]
+    [TestCase("ext4 24M 2000")]
+    public async Task A_disk_that_runs_full_while_packing_is_told_or_holds_the_compressed_layer(string options, CancellationToken ct)
+    {
+        Area area = OpenFuse(SmallCache(options));
+        string image = $"docker://{Testbed.Address}/full/image:1";
+        await Tool.RunAsync("/usr/bin/skopeo", "--insecure-policy", "copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false", LayoutImage.Write(area.Root, LayoutImage.Megabytes("small", 1), LayoutImage.Megabytes("big", 40)), image);
+        string inflated = area.Write("inflated.json", """{ "name": "kept", "strategies": ["packed"], "serving": { "keep": "inflated" } }""");
+
+        Outcome refused = await area.RunAsync(ct, "pull", "--site", inflated, "--strategy", "packed", image);
+        string[] left = Directory.GetFileSystemEntries(Path.Combine(area.Cache, "store-1/tmp"));
+        Outcome compressed = await area.RunAsync(ct, "pull", "--strategy", "packed", image);
+        Outcome verify = await area.RunAsync(ct, "cache", "verify");
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(refused.ExitCode, Is.EqualTo(75), refused.ToString());
+            Assert.That(refused.Stderr, Does.Contain("gridwrap: site: ").And.Contain("step=make-room").And.Contain("errno=ENOSPC").And.Contain("pilot=1098").And.Contain(area.Cache));
+            Assert.That(left, Is.Empty);
+            Assert.That((compressed.ExitCode, verify.ExitCode), Is.EqualTo((0, 0)), compressed.ToString() + verify);
+            Assert.That(Directory.GetFiles(area.Cache, "blob", SearchOption.AllDirectories), Is.Not.Empty);
+        }
+    }
+
     [TestCase("size=24m", "bytes")]
     [TestCase("size=64m,nr_inodes=1200", "inodes")]
     [TestCase("ext4 28M 2000", "bytes")]
