@@ -98,7 +98,7 @@ internal sealed class Views : IDisposable
     }
 
     /// <summary>Each layer where chance has put it: in CVMFS, unpacked in the cache, packed in the cache, or in the registry, from where it comes packed. Stacked by the kernel over what this process serves.</summary>
-    /// <param name="places">For each layer, base first: 0 for CVMFS, 1 for unpacked, 2 for packed, 3 for the registry.</param>
+    /// <param name="places">For each layer, base first: 0 for CVMFS, 1 for unpacked, 2 for packed (every other one compressed), 3 for the registry.</param>
     internal async Task<string[]> MixedAsync(ImmutableArray<int> places, CancellationToken ct)
     {
         Directory.CreateDirectory(CvmfsTop);
@@ -115,7 +115,7 @@ internal sealed class Views : IDisposable
                     await new LayerStore(cache, TimeProvider.System).EnsureAsync(_files.Descriptors[index], _files.DiffIds[index], new Blobs(_files), ct);
                     break;
                 case 2:
-                    await new PackedStore(cache, TimeProvider.System).EnsureAsync(_files.Descriptors[index], _files.DiffIds[index], new Blobs(_files), ct);
+                    await new PackedStore(cache, TimeProvider.System) { Form = index % 2 == 0 ? KeptAs.Inflated : KeptAs.Compressed }.EnsureAsync(_files.Descriptors[index], _files.DiffIds[index], new Blobs(_files), ct);
                     break;
             }
         }
