@@ -100,6 +100,24 @@ internal sealed partial class HybridTests : EndToEndFixture
         }
     }
 
+    /// <summary>What may hang is looked into by a child, which reads packed layers where they are kept: the payload's program is in one.</summary>
+    [Test]
+    public async Task A_root_with_layers_of_a_mounted_CVMFS_and_served_ones_is_looked_into(CancellationToken ct)
+    {
+        Area area = FuseNode();
+        string name = UniqueName(area);
+        PublishWhere(area, i => i == 1);
+        area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "cvmfs");
+        using FakeCvmfsMount mount = new(Path.Combine(area.Root, "source", Repository), Path.Combine(area.Root, "cvmfs", Repository), ["--fqrn", Repository]);
+        Outcome outcome = await RunAsync(area, name, ct, "--strategy", "cvmfs-layers");
+        using (Assert.EnterMultipleScope())
+        {
+            CheckJob(area, outcome, "cvmfs-layers");
+            Assert.That(Kept(area, "packed"), Is.EqualTo(Layers.Length - 1));
+            Assert.That(area.Result["preflight"]!.Select(f => $"{f["check"]} {f["state"]}"), Does.Contain("program ok"), area.Result["preflight"]!.ToString());
+        }
+    }
+
     [Test]
     public async Task A_writable_root_above_served_layers_takes_changes(CancellationToken ct)
     {
