@@ -6,9 +6,6 @@ namespace GridWrapper.SystemTests.EndToEnd;
 [TestFixture, NonParallelizable, CancelAfter(200_000)]
 internal sealed class CompressedTests : EndToEndFixture
 {
-    private const string Listing =
-        "cd / && find bin lib usr opt srv links modes names -exec stat -c '%N %a %s' {} + 2>/dev/null | sort; find bin lib usr opt srv modes names -type f -exec md5sum {} + 2>/dev/null | sort";
-
     private const string Profile = "kept.json";
 
     private string? _mounted;

@@ -6,12 +6,6 @@ namespace GridWrapper.SystemTests.EndToEnd;
 [TestFixture, Parallelizable(ParallelScope.Self), CancelAfter(200_000)]
 internal sealed class LazyTests : EndToEndFixture
 {
-    private const string Listing =
-        "cd / && find bin lib usr opt srv links modes names -type d -exec stat -c '%n %a' {} + 2>/dev/null | sort; "
-        + "find bin lib usr opt srv links names -type l -exec stat -c '%N %Y' {} + 2>/dev/null | sort; "
-        + "find bin lib usr opt srv modes names -type f -exec stat -c '%n %a %s %Y' {} + 2>/dev/null | sort; "
-        + "find bin lib usr opt srv modes names -type f -exec md5sum {} + 2>/dev/null | sort";
-
     private static readonly string[] Formats = ["estargz", "stargz", "containers", "snapshotter"];
 
     [OneTimeSetUp]
