@@ -24,7 +24,7 @@ internal sealed class CompressedTests : EndToEndFixture
     public async Task A_payload_sees_what_it_sees_of_inflated_layers_and_the_next_run_fetches_nothing(CancellationToken ct)
     {
         Area area = Keeping("compressed");
-        Outcome inflated = await FuseNode().RunAsync(ct, "exec", "--strategy", "packed", Image("gzip"), "--", "/bin/sh", "-c", Listing);
+        Outcome inflated = await FuseNode().RunAsync(ct, "exec", "--strategy", "packed", Image("gzip"), "--", "/bin/sh", "-c", ListTree);
         Outcome compressed = await ExecAsync(area, Image("gzip"), ct);
         int before = Blobs();
         Outcome again = await ExecAsync(area, Image("gzip"), ct);
@@ -111,7 +111,7 @@ internal sealed class CompressedTests : EndToEndFixture
     }
 
     private static Task<Outcome> ExecAsync(Area area, string image, CancellationToken ct) =>
-        area.RunAsync(ct, "exec", "--site", Path.Combine(area.Root, Profile), "--strategy", "packed", image, "--", "/bin/sh", "-c", Listing);
+        area.RunAsync(ct, "exec", "--site", Path.Combine(area.Root, Profile), "--strategy", "packed", image, "--", "/bin/sh", "-c", ListTree);
 
     private static async Task<JObject> PlanAsync(Area area, CancellationToken ct)
     {

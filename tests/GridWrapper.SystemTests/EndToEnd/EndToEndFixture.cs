@@ -4,7 +4,7 @@ namespace GridWrapper.SystemTests.EndToEnd;
 internal abstract class EndToEndFixture
 {
     /// <summary>For a payload's shell: names, modes, sizes, times, link targets and content of the image; what launchers put in is left out.</summary>
-    protected const string Listing =
+    protected const string ListTree =
         "cd / && find bin lib usr opt srv links modes names -type d -exec stat -c '%n %a' {} + 2>/dev/null | sort; "
         + "find bin lib usr opt srv links names -type l -exec stat -c '%N %Y' {} + 2>/dev/null | sort; "
         + "find bin lib usr opt srv modes names -type f -exec stat -c '%n %a %s %Y' {} + 2>/dev/null | sort; "

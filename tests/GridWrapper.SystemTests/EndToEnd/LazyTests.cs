@@ -26,8 +26,8 @@ internal sealed class LazyTests : EndToEndFixture
     [TestCase("snapshotter")]
     public async Task A_payload_sees_what_it_sees_of_unpacked_layers(string format, CancellationToken ct)
     {
-        Outcome unpacked = await NewArea().RunAsync(ct, "exec", "--strategy", "registry", Image("gzip"), "--", "/bin/sh", "-c", Listing);
-        Outcome lazy = await FuseNode().RunAsync(ct, "exec", "--strategy", "lazy", Image("lazy-" + format), "--", "/bin/sh", "-c", Listing);
+        Outcome unpacked = await NewArea().RunAsync(ct, "exec", "--strategy", "registry", Image("gzip"), "--", "/bin/sh", "-c", ListTree);
+        Outcome lazy = await FuseNode().RunAsync(ct, "exec", "--strategy", "lazy", Image("lazy-" + format), "--", "/bin/sh", "-c", ListTree);
         Assert.That((lazy.ExitCode, unpacked.ExitCode), Is.EqualTo((0, 0)), lazy.ToString());
         Assert.That(lazy.Stdout, Is.EqualTo(unpacked.Stdout).And.Contains("bin/busybox"));
     }
@@ -70,7 +70,7 @@ internal sealed class LazyTests : EndToEndFixture
     public async Task A_local_copy_that_lost_its_bytes_is_told_by_verify_and_fetched_again(CancellationToken ct)
     {
         Area area = FuseNode();
-        string[] listing = ["exec", "--strategy", "lazy", Image("lazy-estargz"), "--", "/bin/sh", "-c", Listing];
+        string[] listing = ["exec", "--strategy", "lazy", Image("lazy-estargz"), "--", "/bin/sh", "-c", ListTree];
         Outcome first = await area.RunAsync(ct, listing);
         Outcome good = await area.RunAsync(ct, "cache", "verify");
         foreach (string data in Directory.GetFiles(area.Cache, "data", SearchOption.AllDirectories))
@@ -151,7 +151,7 @@ internal sealed class LazyTests : EndToEndFixture
             _ = await run.EndAsync(ct);
         }
 
-        Outcome next = await area.RunAsync(ct, "exec", "--strategy", "lazy", Image("lazy-estargz"), "--", "/bin/sh", "-c", Listing);
+        Outcome next = await area.RunAsync(ct, "exec", "--strategy", "lazy", Image("lazy-estargz"), "--", "/bin/sh", "-c", ListTree);
         Assert.That(next.ExitCode, Is.Zero, next.ToString());
         await area.RunAsync(ct, "cache", "gc");
     }

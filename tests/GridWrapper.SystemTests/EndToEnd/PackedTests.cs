@@ -11,8 +11,8 @@ internal sealed class PackedTests : EndToEndFixture
     [TestCase("plain")]
     public async Task A_payload_sees_what_it_sees_of_unpacked_layers(string tag, CancellationToken ct)
     {
-        Outcome unpacked = await NewArea().RunAsync(ct, "exec", "--strategy", "registry", Image(tag), "--", "/bin/sh", "-c", Listing);
-        Outcome packed = await FuseNode().RunAsync(ct, "exec", "--strategy", "packed", Image(tag), "--", "/bin/sh", "-c", Listing);
+        Outcome unpacked = await NewArea().RunAsync(ct, "exec", "--strategy", "registry", Image(tag), "--", "/bin/sh", "-c", ListTree);
+        Outcome packed = await FuseNode().RunAsync(ct, "exec", "--strategy", "packed", Image(tag), "--", "/bin/sh", "-c", ListTree);
         Assert.That((packed.ExitCode, unpacked.ExitCode), Is.EqualTo((0, 0)), packed.ToString());
         Assert.That(packed.Stdout, Is.EqualTo(unpacked.Stdout).And.Contains("bin/busybox"));
     }
