@@ -49,7 +49,8 @@ internal sealed class TestWatchAttribute : Attribute, ITestAction
                 }
                 catch (Exception e) when (e is InvalidOperationException or System.ComponentModel.Win32Exception or IOException or UnauthorizedAccessException)
                 {
-                    Console.Error.WriteLine($"{process.Id}: {e.Message}");
+                    // It has ended meanwhile.
+                    continue;
                 }
             }
         }
