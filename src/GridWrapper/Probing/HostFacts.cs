@@ -34,7 +34,7 @@ internal sealed record HostFacts
     /// <summary>Path or soname of libzstd on this node.</summary>
     public Fact<string> Zstd { get; init; } = new Fact<string>.Unknown("not asked");
 
-    /// <summary>The node's zlib, where it is needed: layers are to be kept compressed.</summary>
+    /// <summary>Soname of the node's zlib, by which layers can be kept compressed.</summary>
     public Fact<string> Zlib { get; init; } = new Fact<string>.Unknown("not asked");
 
     /// <summary>Proxy settings of the environment, credentials removed.</summary>

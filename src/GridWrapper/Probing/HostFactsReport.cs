@@ -36,6 +36,7 @@ internal static class HostFactsReport
         Add(lines, "squashfuse", Text(facts.Squashfuse, f => f.Path));
         AddEach(lines, "gpus", facts.Gpus, g => $"{g.Vendor}: {string.Join(' ', g.Devices)}; {(g.Cdi is { } cdi ? $"CDI {cdi.File}" : $"{g.Libraries.Length} driver libraries")}");
         Add(lines, "zstd", Text(facts.Zstd, z => z));
+        Add(lines, "zlib", Text(facts.Zlib, z => z));
         Add(lines, "proxies", facts.Proxies.IsEmpty ? "none" : string.Join(", ", facts.Proxies));
         return lines.ToImmutable();
     }
@@ -53,6 +54,7 @@ internal static class HostFactsReport
         ["gpus"] = Json(facts.Gpus, g => new JArray(g.Select(v => new JObject { ["vendor"] = v.Vendor, ["devices"] = new JArray(v.Devices), ["libraries"] = new JArray(v.Libraries.Select(l => l.Path)), ["cdi"] = v.Cdi?.File }))),
         ["subordinateIds"] = Json(facts.SubordinateIds, Json),
         ["zstd"] = Json(facts.Zstd, z => z),
+        ["zlib"] = Json(facts.Zlib, z => z),
         ["proxies"] = new JArray(facts.Proxies),
     };
 

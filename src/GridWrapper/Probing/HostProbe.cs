@@ -38,6 +38,7 @@ internal sealed class HostProbe(HostProbeContext context)
             Squashfuse = request.Fuse ? Guard("squashfuse", () => SquashfuseProbe.Probe(context.Root, context.Environment)) : new Fact<SquashfuseFacts>.Unknown(NotAskedReason),
             Gpus = request.Gpus ? Guard("gpus", () => DeviceProbe.Gpus(context.Root)) : new Fact<ImmutableArray<GpuFacts>>.Unknown(NotAskedReason),
             Zstd = request.Zstd ? Guard("zstd", () => ZstdProbe.Probe(context.Root, context.Environment)) : new Fact<string>.Unknown(NotAskedReason),
+            Zlib = request.Zlib ? Guard("zlib", ZlibProbe.Probe) : new Fact<string>.Unknown(NotAskedReason),
             Proxies = request.Proxies ? ProxyProbe.Probe(context.Environment) : [],
         };
         return facts with { Namespaces = await namespaces, Cgroups = await cgroups, Cvmfs = await cvmfs, Runtimes = await runtimes, Space = await space };

@@ -31,5 +31,7 @@ internal sealed record ProbeRequest
 
     public bool Zstd { get; init; }
 
+    public bool Zlib { get; init; }
+
     public bool Proxies { get; init; }
 }

@@ -1,7 +1,6 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Layers;
-using GridWrapper.Linux;
 using GridWrapper.Planning;
 using GridWrapper.Probing;
 using GridWrapper.Registries;
@@ -94,6 +93,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
             Fuse = true,
             Gpus = true,
             Zstd = true,
+            Zlib = true,
             Cgroups = true,
             Proxies = true,
         },
@@ -168,8 +168,7 @@ internal sealed class Surveyor(Composition parts, TimeProvider time)
             return input;
         }
 
-        Fact<string> zlib = LibZ.OfNode.Library is null ? new Fact<string>.Absent(LibZ.OfNode.Problem) : new Fact<string>.Known(LibZ.Soname);
-        return input with { Host = input.Host with { Zlib = zlib } };
+        return input with { Host = input.Host with { Zlib = ZlibProbe.Probe() } };
     }
 
     internal RunPlan Plan(PlanInput input) => Planner.Plan(input, parts.Strategies, parts.Launchers);

@@ -18,29 +18,17 @@ internal static class AccessTrace
     /// <summary>Paths of nodes, without a leading slash, bytes as Latin-1. A node with several names has its first.</summary>
     /// <param name="table">The tree.</param>
     /// <param name="nodes">Numbers of files.</param>
-    internal static ImmutableArray<string> Paths(NodeTable table, IEnumerable<int> nodes)
+    /// <returns>One after the other as they are asked for: a payload may have read every file of a large image.</returns>
+    internal static IEnumerable<string> Paths(NodeTable table, IEnumerable<int> nodes)
     {
-        int[] names = new int[table.Count];
-        Array.Fill(names, NodeTable.None);
-        ReadOnlySpan<TreeEntry> entries = table.Entries;
-        for (int i = entries.Length - 1; i >= 0; i--)
-        {
-            if (entries[i].Node >= 0)
-            {
-                names[entries[i].Node] = i;
-            }
-        }
-
-        ImmutableArray<string>.Builder paths = ImmutableArray.CreateBuilder<string>();
+        int[] names = FirstNames(table);
         foreach (int node in nodes)
         {
             if (names[node] >= 0 && Path(table, names, names[node]) is { } path && !path.Contains('\n', StringComparison.Ordinal))
             {
-                paths.Add(path);
+                yield return path;
             }
         }
-
-        return paths.ToImmutable();
     }
 
     /// <summary>The trace of the image with this configuration; empty where there is none.</summary>
@@ -58,25 +46,44 @@ internal static class AccessTrace
         }
     }
 
-    /// <summary>Keeps what one run read. A cache that cannot be written to keeps what it has.</summary>
-    internal static void Keep(CacheDirectory cache, Digest config, IReadOnlyCollection<string> paths)
+    /// <summary>Keeps what one run read, if it read something. A cache that cannot be written to keeps what it has.</summary>
+    internal static void Keep(CacheDirectory cache, Digest config, IEnumerable<string> paths)
     {
-        if (paths.Count == 0)
-        {
-            return;
-        }
-
         string work = cache.Temporary($"trace-{Guid.NewGuid():N}");
         try
         {
             Directory.CreateDirectory(System.IO.Path.GetDirectoryName(cache.Trace(config))!);
-            File.WriteAllText(work, string.Join('\n', paths.Take(MaxFiles)) + "\n", Encoding.Latin1);
-            File.Move(work, cache.Trace(config), overwrite: true);
+            File.WriteAllLines(work, paths.Take(MaxFiles), Encoding.Latin1);
+            if (new FileInfo(work).Length > 0)
+            {
+                File.Move(work, cache.Trace(config), overwrite: true);
+            }
+            else
+            {
+                File.Delete(work);
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             Log.Debug("what the payload read was not kept: {Reason}", e.Message);
         }
+    }
+
+    /// <summary>The number of an entry for each node, None where it has none.</summary>
+    private static int[] FirstNames(NodeTable table)
+    {
+        int[] names = new int[table.Count];
+        Array.Fill(names, NodeTable.None);
+        ReadOnlySpan<TreeEntry> entries = table.Entries;
+        for (int i = entries.Length - 1; i >= 0; i--)
+        {
+            if (entries[i].Node >= 0)
+            {
+                names[entries[i].Node] = i;
+            }
+        }
+
+        return names;
     }
 
     /// <summary>Null for what does not lead to the root any more.</summary>

@@ -32,11 +32,7 @@ internal sealed class ChunkStore : IDisposable
         _states = new byte[table.Chunks.Length];
         _data = File.OpenHandle(directory + "/data", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
         _marks = File.OpenHandle(directory + "/marks", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-        _ = RandomAccess.Read(_marks, _states, 0);
-        foreach (ref byte state in _states.AsSpan())
-        {
-            state = state == Marked ? Marked : Absent;
-        }
+        Refresh();
     }
 
     /// <summary>The disk ran full: what is fetched from now on is not kept.</summary>
@@ -61,6 +57,28 @@ internal sealed class ChunkStore : IDisposable
         }
 
         return Has(chunk);
+    }
+
+    /// <summary>A look at what other processes did meanwhile, for all chunks.</summary>
+    internal void Refresh()
+    {
+        byte[] marks = new byte[_states.Length];
+        try
+        {
+            _ = RandomAccess.Read(_marks, marks, 0);
+        }
+        catch (IOException e)
+        {
+            Log.Warn("what is here of a layer cannot be told: {Reason}", FileTrouble.Describe(e));
+        }
+
+        for (int i = 0; i < marks.Length; i++)
+        {
+            if (marks[i] == Marked)
+            {
+                _ = Interlocked.CompareExchange(ref _states[i], Marked, Absent);
+            }
+        }
     }
 
     /// <summary>Fills a buffer from a chunk; false where it is not here, or not as it should be.</summary>

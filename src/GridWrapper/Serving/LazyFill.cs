@@ -1,4 +1,5 @@
 using GridWrapper.Diagnostics;
+using GridWrapper.Linux;
 
 namespace GridWrapper.Serving;
 
@@ -7,6 +8,9 @@ internal sealed class LazyFill(ImmutableArray<LazyLayer> layers, LazyTraffic tra
 {
     private static readonly RoomLog Log = new(nameof(LazyFill));
     private static readonly TimeSpan Courtesy = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>From the begin.</summary>
+    private static readonly CancellationToken Hurry = new(canceled: true);
     private readonly CancellationTokenSource _end = new();
     private Task _background = Task.CompletedTask;
 
@@ -42,21 +46,14 @@ internal sealed class LazyFill(ImmutableArray<LazyLayer> layers, LazyTraffic tra
     /// <param name="wanted">Files that earlier runs read first: a layer's number and <see cref="Node.Data"/> of one of its files.</param>
     internal async Task StartAsync(LazyPolicy policy, IReadOnlyCollection<(int Layer, long Data)> wanted, CancellationToken ct)
     {
-        foreach (LazyLayer layer in layers)
-        {
-            await FillAsync(layer.Source, [(0, layer.PrefetchMembers)], courteous: false, ct);
-        }
-
-        foreach (IGrouping<int, long> files in wanted.GroupBy(file => file.Layer, file => file.Data))
-        {
-            LazySource source = layers[files.Key].Source;
-            await FillAsync(source, MembersOf(source.Table, files), courteous: false, ct);
-        }
+        ILookup<int, long> files = wanted.ToLookup(file => file.Layer, file => file.Data);
+        var options = new ParallelOptions { MaxDegreeOfParallelism = traffic.Options.Ahead, CancellationToken = ct };
+        await Parallel.ForEachAsync(Enumerable.Range(0, layers.Length), options, async (i, token) => await BeginAsync(layers[i], files[i], token));
 
         switch (policy)
         {
             case LazyPolicy.BeforeRun:
-                await CompleteAsync(courteous: false, ct);
+                await CompleteAsync(Hurry, ct);
                 break;
             case LazyPolicy.Within within:
                 _background = RunAsync(within.Limit, _end.Token);
@@ -74,14 +71,26 @@ internal sealed class LazyFill(ImmutableArray<LazyLayer> layers, LazyTraffic tra
         _end.Dispose();
     }
 
+    private async Task BeginAsync(LazyLayer layer, IEnumerable<long> files, CancellationToken ct)
+    {
+        LazySource source = layer.Source;
+        (int First, int End)[] spans = [(0, layer.PrefetchMembers), .. MembersOf(source.Table, files)];
+        if (!spans.All(span => source.AreLocal(span.First, span.End)))
+        {
+            using FileLock? turn = await layer.Turns.StartAsync(ct);
+            await FillAsync(source, spans, Hurry, ct);
+        }
+    }
+
     private async Task RunAsync(TimeSpan limit, CancellationToken ct)
     {
         await Task.Yield();
         using var late = new CancellationTokenSource(limit, traffic.Options.Clock);
-        await using CancellationTokenRegistration warning = late.Token.Register(() => Log.Warn("the image is not complete on this node after {Minutes:0.#} minutes; fetching it goes on", limit.TotalMinutes));
+        await using CancellationTokenRegistration warning = late.Token.Register(() =>
+            Log.Warn("the image is not complete on this node after {Minutes:0.#} minutes; fetching it goes on, and does not give way to reads any more", limit.TotalMinutes));
         try
         {
-            await CompleteAsync(courteous: true, ct);
+            await CompleteAsync(late.Token, ct);
         }
         catch (OperationCanceledException)
         {
@@ -93,11 +102,15 @@ internal sealed class LazyFill(ImmutableArray<LazyLayer> layers, LazyTraffic tra
         }
     }
 
-    private async Task CompleteAsync(bool courteous, CancellationToken ct)
+    private async Task CompleteAsync(CancellationToken hurry, CancellationToken ct)
     {
         foreach (LazyLayer layer in layers)
         {
-            await FillAsync(layer.Source, [(0, layer.Source.Table.Members.Length)], courteous, ct);
+            if (!layer.IsLocal)
+            {
+                using FileLock? turn = await layer.Turns.FillAsync(ct);
+                await FillAsync(layer.Source, [(0, layer.Source.Table.Members.Length)], hurry, ct);
+            }
         }
 
         NoteComplete();
@@ -113,8 +126,8 @@ internal sealed class LazyFill(ImmutableArray<LazyLayer> layers, LazyTraffic tra
         }
     }
 
-    /// <summary>Several requests at a time.</summary>
-    private async Task FillAsync(LazySource source, IEnumerable<(int First, int End)> spans, bool courteous, CancellationToken ct)
+    /// <summary>Several requests at a time, which give way to reads that wait until there is no time left for that.</summary>
+    private async Task FillAsync(LazySource source, IEnumerable<(int First, int End)> spans, CancellationToken hurry, CancellationToken ct)
     {
         List<Task> underWay = [];
         foreach ((int first, int end) in spans)
@@ -127,7 +140,7 @@ internal sealed class LazyFill(ImmutableArray<LazyLayer> layers, LazyTraffic tra
                     continue;
                 }
 
-                while (courteous && traffic.IsAwaited)
+                while (!hurry.IsCancellationRequested && traffic.IsAwaited)
                 {
                     await Task.Delay(Courtesy, traffic.Options.Clock, ct);
                 }

@@ -1,6 +1,7 @@
 using GridWrapper.Diagnostics;
 using GridWrapper.Images;
 using GridWrapper.Layers;
+using GridWrapper.Linux;
 
 namespace GridWrapper.Serving;
 
@@ -10,22 +11,11 @@ internal sealed record LazyLayer(Digest Blob, LayerTree Tree, LazySource Source,
 {
     private static readonly RoomLog Log = new(nameof(LazyLayer));
 
-    /// <summary>Everything is on this node.</summary>
-    internal bool IsLocal
-    {
-        get
-        {
-            for (int i = 0; i < Source.Table.Members.Length; i++)
-            {
-                if (!Source.IsLocal(i))
-                {
-                    return false;
-                }
-            }
+    /// <summary>With the other jobs of the node.</summary>
+    public required LazyTurns Turns { get; init; }
 
-            return true;
-        }
-    }
+    /// <summary>Everything is on this node.</summary>
+    internal bool IsLocal => Source.AreLocal(0, Source.Table.Members.Length);
 
     /// <summary>Reads the table of contents, from the cache where it is there, and opens the local copy.</summary>
     /// <param name="ranges">Owned by the layer from now on.</param>
@@ -39,15 +29,21 @@ internal sealed record LazyLayer(Digest Blob, LayerTree Tree, LazySource Source,
         try
         {
             string directory = Prepare(cache, layer.Format);
-            PackedToc? kept = ReadKept(directory, layer.Format, blob);
-            PackedToc toc = kept ?? await TocDocument.FetchAsync(layer.Blob, layer.Format, ranges, ct);
-            LazyTree tree = LazyTree.Read(TocDocument.Unpack(toc, layer.Format, blob), layer.Blob, toc.Position.Offset);
-            if (kept is null)
+            var turns = new LazyTurns(cache.Directory, layer.Format.Root, traffic.Options);
+            PackedToc? toc = ReadKept(directory, layer.Format, blob);
+            if (toc is null)
             {
-                traffic.AddRequest(toc.Bytes.Length);
-                KeptToc.Keep(directory, toc, cache.Directory);
+                using FileLock? turn = await turns.StartAsync(ct);
+                toc = ReadKept(directory, layer.Format, blob);
+                if (toc is null)
+                {
+                    toc = await TocDocument.FetchAsync(layer.Blob, layer.Format, ranges, ct);
+                    traffic.AddRequest(toc.Bytes.Length);
+                    KeptToc.Keep(directory, toc, cache.Directory);
+                }
             }
 
+            LazyTree tree = LazyTree.Read(TocDocument.Unpack(toc, layer.Format, blob), layer.Blob, toc.Position.Offset);
             var source = new LazySource(blob.ToString(), layer.Format.Kind, new ChunkStore(directory, tree.Chunks), (tree.Chunks, ranges), traffic);
             int prefetch = 0;
             while (prefetch < tree.Chunks.Members.Length && tree.Chunks.Members[prefetch].Offset < tree.PrefetchEnd)
@@ -56,7 +52,7 @@ internal sealed record LazyLayer(Digest Blob, LayerTree Tree, LazySource Source,
             }
 
             Log.Debug("layer {Layer} is read by its table of contents, not by its archive: {Files} files in {Members} pieces", blob, tree.Chunks.FileCount, tree.Chunks.Members.Length);
-            return new LazyLayer(blob, tree.Tree, source, prefetch);
+            return new LazyLayer(blob, tree.Tree, source, prefetch) { Turns = turns };
         }
         catch (DllNotFoundException e)
         {

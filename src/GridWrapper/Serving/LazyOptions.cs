@@ -6,7 +6,7 @@ internal abstract record LazyPolicy
     /// <summary>All is on the node before the payload starts.</summary>
     internal sealed record BeforeRun : LazyPolicy;
 
-    /// <summary>In the background, and a warning where it takes longer.</summary>
+    /// <summary>In the background, giving way to reads until so much time has passed; then there is a warning, and it does not any more.</summary>
     internal sealed record Within(TimeSpan Limit) : LazyPolicy;
 
     /// <summary>Only what the payload asks for, and what is wanted at the start.</summary>
@@ -40,6 +40,11 @@ internal sealed record LazyOptions
 
     /// <summary>Requests in the background at a time.</summary>
     public int Ahead { get; init; } = 4;
+
+    /// <summary>So long a job waits for another that fetches what both want at the start, and so long for one that fetches the rest.</summary>
+    public TimeSpan StartPatience { get; init; } = TimeSpan.FromSeconds(30);
+
+    public TimeSpan FillPatience { get; init; } = TimeSpan.FromMinutes(60);
 
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 

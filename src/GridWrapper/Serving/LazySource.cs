@@ -105,13 +105,25 @@ internal sealed class LazySource : FileSource
         return true;
     }
 
+    /// <summary>All chunks of these members are here.</summary>
+    internal bool AreLocal(int first, int end)
+    {
+        while (first < end && IsLocal(first))
+        {
+            first++;
+        }
+
+        return first >= end;
+    }
+
     /// <summary>Fetches members that nobody waits for.</summary>
     /// <param name="first">Its number; more that follow come along as far as one request reaches.</param>
     /// <param name="end">None from this one on.</param>
-    /// <returns>The first member that was not asked for. A member that another request brings already is not waited for.</returns>
+    /// <returns>The first member that was not asked for. A member that another request brings already is not waited for, and one that another job has brought meanwhile is not asked for.</returns>
     internal (Task Fetch, int Next) FetchAhead(int first, int end, CancellationToken ct)
     {
         List<MemberFetch> run;
+        _store.Refresh();
         lock (_lock)
         {
             run = Gather(first, end, _traffic.Options.RequestBytes);

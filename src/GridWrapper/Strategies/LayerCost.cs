@@ -29,7 +29,7 @@ internal static class LayerCost
         double files = bytes / CompressedBytesPerFile;
         double links = form == RootfsForm.Tree ? image.Manifest.Layers.Sum(layer => layer.SizeBytes) / CompressedBytesPerFile : 0;
         Cost fetching = OfFetching(input, missing);
-        return new Cost(fromNetwork ? bytes : 0, fromNetwork ? fetching.Requests : 0, (long)(files + links), fetching.Seconds + (links * SecondsPerLink));
+        return fetching with { Bytes = fromNetwork ? bytes : 0, Requests = fromNetwork ? fetching.Requests : 0, Files = (long)(files + links), Seconds = fetching.Seconds + (links * SecondsPerLink) };
     }
 
     /// <summary>Blobs from the registry, unpacked: with the round trip that finding the manifest took, and at the rate of earlier pulls into this cache.</summary>
@@ -40,7 +40,7 @@ internal static class LayerCost
         int requests = missing.Length;
         double roundTrip = (input.Image.Resolved.IsKnown(out ResolvedImage image) ? image.RoundTripSeconds : null) ?? UsualSecondsPerRequest;
         double unpacking = input.Image.PullBytesPerSecond is { } measured ? bytes / measured : (bytes / UsualBytesPerSecond) + (files * SecondsPerFile);
-        return new Cost(bytes, requests, (long)files, unpacking + (requests * roundTrip));
+        return new Cost(bytes, requests, (long)files, unpacking + (requests * roundTrip)) { DiskBytes = (long)LayerEstimate.Bytes(missing) };
     }
 
     /// <summary>A refusal if the cache's file system cannot hold what is missing; null if it can, or if its space is not known.</summary>

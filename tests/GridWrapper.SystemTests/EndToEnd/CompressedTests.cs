@@ -102,6 +102,28 @@ internal sealed class CompressedTests : EndToEndFixture
         Assert.That(Directory.GetFiles(area.Cache, "data", SearchOption.AllDirectories), Is.Not.Empty);
     }
 
+    [Test]
+    public async Task Without_the_node_s_zlib_it_is_refused_by_name_and_what_is_kept_so_is_fetched_again(CancellationToken ct)
+    {
+        Area area = Keeping("compressed");
+        await ExecAsync(area, Image("gzip"), ct);
+        int before = Blobs();
+        string id = area.Uid.ToString(CultureInfo.InvariantCulture);
+        const string Hide = "for f in $(find /usr/lib /usr/lib64 /lib /lib64 -name 'libz.so.1*' -type f 2>/dev/null | sort -u); do mount --bind /dev/null $f; done; exec \"$@\"";
+        area.Entrance = [Testbed.Script("fuse-node.sh"), "/bin/sh", "-c", Hide, "hide", "/usr/bin/setpriv", "--reuid", id, "--regid", id, "--clear-groups", "--"];
+        Outcome probe = await area.RunAsync(ct, "probe");
+        Outcome refused = await ExecAsync(area, Image("gzip"), ct);
+        Outcome inflated = await area.RunAsync(ct, "exec", "--strategy", "packed", Image("gzip"), "--", "/bin/sh", "-c", ListTree);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(probe.Stdout, Does.Match("zlib +absent: .*libz.so.1"), probe.ToString());
+            Assert.That((refused.ExitCode, inflated.ExitCode), Is.EqualTo((75, 0)), refused.ToString() + inflated);
+            Assert.That(refused.Stderr, Does.Contain("serving.keep is compressed and").And.Contain("libz.so.1").And.Contain("zlib1g"));
+            Assert.That(inflated.Stdout, Does.Contain("  bin/busybox"));
+            Assert.That(Blobs(), Is.GreaterThan(before));
+        }
+    }
+
     /// <summary>A node where everybody may open /dev/fuse, with a profile that says how layers are kept.</summary>
     private Area Keeping(string form)
     {

@@ -107,6 +107,27 @@ internal sealed class LazyTests : EndToEndFixture
         Assert.That((long)area.Result.SelectToken("serving.waits")!, Is.Zero);
     }
 
+    /// <summary>As one job alone would be sent, but for what two of them ask for at the same moment to read it.</summary>
+    [Test]
+    public async Task Jobs_that_begin_together_are_sent_the_image_once(CancellationToken ct)
+    {
+        const int Jobs = 8;
+        long[] sent = new long[2];
+        foreach ((int i, int jobs) in ((int[])[1, Jobs]).Index())
+        {
+            Area area = FuseNode();
+            string name = $"{Testbed.Address}/together/{Path.GetFileName(area.Root)}:lazy";
+            await Tool.RunAsync("/usr/bin/skopeo", "--insecure-policy", "copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false", $"oci:{Testbed.Base}/lazy-estargz:gzip", "docker://" + name);
+            string profile = area.Write("site.json", """{ "name": "lazily", "strategies": ["lazy"], "serving": { "fill": "before-run" } }""");
+            Outcome[] outcomes = await Task.WhenAll(Enumerable.Range(0, jobs).Select(_ => area.RunAsync(ct, "exec", "--site", profile, "docker://" + name, "--", "/bin/true")));
+            Assert.That(outcomes.Where(outcome => outcome.ExitCode != 0).Select(outcome => outcome.ToString()), Is.Empty);
+            sent[i] = Testbed.AccessLog().Where(line => line.Contains($"/together/{Path.GetFileName(area.Root)}/blobs/", StringComparison.Ordinal) && line.Contains("HTTP/1.1\" 206 ", StringComparison.Ordinal))
+                .Sum(line => long.Parse(line.Split("HTTP/1.1\" 206 ")[1].Split(' ')[0], CultureInfo.InvariantCulture));
+        }
+
+        Assert.That(sent[1], Is.Positive.And.LessThan(sent[0] * 3 / 2), $"one job was sent {sent[0]} bytes");
+    }
+
     [Test]
     public async Task A_registry_that_goes_away_fails_the_reads_after_their_patience_and_is_blamed(CancellationToken ct)
     {

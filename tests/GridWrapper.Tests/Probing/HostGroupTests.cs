@@ -35,7 +35,7 @@ public class HostGroupTests
     public async Task A_group_that_throws_is_unknown_and_the_others_go_on()
     {
         HostFacts facts = await Probe(_ => throw new IOException("boom")).ProbeAsync(
-            new ProbeRequest { Namespaces = true, CvmfsRepositories = ["a.test"], Runtimes = true, Fuse = true, Gpus = true, Zstd = true, Proxies = true, Space = [("work", "/tmp")] },
+            new ProbeRequest { Namespaces = true, CvmfsRepositories = ["a.test"], Runtimes = true, Fuse = true, Gpus = true, Zstd = true, Zlib = true, Proxies = true, Space = [("work", "/tmp")] },
             CancellationToken.None);
         using (Assert.EnterMultipleScope())
         {
@@ -56,7 +56,7 @@ public class HostGroupTests
         string text = string.Join('\n', HostFactsReport.Lines(facts));
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(json.Properties().Select(p => p.Name), Is.EqualTo((string[])["node", "namespaces", "cgroups", "runtimes", "cvmfs", "space", "fuseDevice", "squashfuse", "gpus", "subordinateIds", "zstd", "proxies"]));
+            Assert.That(json.Properties().Select(p => p.Name), Is.EqualTo((string[])["node", "namespaces", "cgroups", "runtimes", "cvmfs", "space", "fuseDevice", "squashfuse", "gpus", "subordinateIds", "zstd", "zlib", "proxies"]));
             Assert.That((string?)json.SelectToken("cvmfs.state"), Is.EqualTo("known"));
             Assert.That((string?)json.SelectToken("cvmfs.value.repositories[0].state"), Is.EqualTo("absent"));
             Assert.That((string?)json.SelectToken("namespaces.state"), Is.EqualTo("unknown"));

@@ -94,6 +94,26 @@ internal sealed class LazySourceTests
     }
 
     [Test]
+    public async Task What_nobody_asked_for_gives_way_to_reads_until_its_time_is_over(CancellationToken ct)
+    {
+        using var bench = new LazyBench(Short);
+        LazyLayer layer = await bench.OpenAsync(Blob, ct);
+        await using var fill = new LazyFill([layer], bench.Traffic);
+        long entered = bench.Traffic.Enter();
+
+        await fill.StartAsync(new LazyPolicy.Within(TimeSpan.FromMilliseconds(200)), [], ct);
+        await Task.Delay(50, ct);
+        bool began = layer.Source.IsLocal(0);
+        while (!fill.IsComplete)
+        {
+            await Task.Delay(5, ct);
+        }
+
+        bench.Traffic.Leave(entered);
+        Assert.That((began, bench.Traffic.Figures.Waited >= TimeSpan.FromMilliseconds(200)), Is.EqualTo((false, true)));
+    }
+
+    [Test]
     public async Task What_earlier_runs_read_first_is_there_at_the_start(CancellationToken ct)
     {
         using var bench = new LazyBench(Short);
