@@ -21,7 +21,7 @@ prepare() {
     "$testbed/hep-image.sh" "$dir/image" >/dev/null
     address=$("$testbed/registry.sh" start "$dir/registry" 0)
     "$testbed/hep-image.sh" "$dir/image" --push "$address/hep/release" >/dev/null
-    truncate -s "${store_gb:-12}G" "$dir/store.img"
+    fallocate -l "${store_gb:-12}G" "$dir/store.img" # blocks that are there: the first candidate does not pay for them
     mkfs.ext4 -q -F -N 3000000 "$dir/store.img"
     mkdir -p "$dir/store"
     mount -o loop "$dir/store.img" "$dir/store"

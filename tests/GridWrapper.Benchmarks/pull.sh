@@ -9,12 +9,13 @@
 #   16 jobs    the same sixteen times at once on an empty cache, with the number of blob requests the registry saw
 #   skopeo     skopeo copy to an OCI layout, then umoci raw unpack --rootless
 #   podman     podman pull, rootless, with vfs or overlay as it chooses, in the testbed's Debian 13 tree
+#   ch_image   Charliecloud's ch-image pull (Debian's charliecloud-builders), from a second server of the same storage, since it speaks TLS only; it reads no zstd
 #   apptainer  apptainer build --sandbox and to a SIF file, in the same tree
 # Needs root, to mount the store: a fresh journalled ext4 in a file under DIR (default /var/tmp/gridwrap-pull, about 16 GB while it runs). Everything runs as uid 12345.
 # Candidates run one after the other in rounds; the median of N is shown. What is not installed is left out by name.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-runs=3 gridwrap=$here/../../artifacts/linux-x64/gridwrap dir=/var/tmp/gridwrap-pull tags="gzip zstd" only="limit registry inflate gridwrap next jobs skopeo podman sandbox sif"
+runs=3 gridwrap=$here/../../artifacts/linux-x64/gridwrap dir=/var/tmp/gridwrap-pull tags="gzip zstd" only="limit registry inflate gridwrap next jobs skopeo ch_image podman sandbox sif"
 
 # shellcheck source=bed.sh
 . "$here/bed.sh"
@@ -58,6 +59,8 @@ run_skopeo() {
     as_user umoci raw unpack --rootless --image "$dir/store/work/layout:x" "$dir/store/work/rootfs"
 }
 
+run_ch_image() { as_user USER=bench ch-image --no-cache --tls-no-verify --storage "$dir/store/work/ch" pull "$(<"$dir/registry-tls/address")/hep/release:$1"; }
+
 run_podman() {
     in_tree podman --root "$dir/store/work/root" --runroot "$dir/store/work/run" --storage-opt ignore_chown_errors=true pull -q --tls-verify=false "docker://$address/hep/release:$1"
 }
@@ -65,6 +68,16 @@ run_podman() {
 run_sandbox() { in_tree env APPTAINER_NOHTTPS=1 APPTAINER_CACHEDIR="$dir/store/work/cache" APPTAINER_TMPDIR="$dir/store/work" apptainer --silent build --sandbox "$dir/store/work/box" "docker://$address/hep/release:$1"; }
 
 run_sif() { in_tree env APPTAINER_NOHTTPS=1 APPTAINER_CACHEDIR="$dir/store/work/cache" APPTAINER_TMPDIR="$dir/store/work" apptainer --silent build "$dir/store/work/image.sif" "docker://$address/hep/release:$1"; }
+
+# The storage of the registry once more, by TLS.
+serve_tls() {
+    local folder=$dir/registry-tls
+    install -d "$folder"
+    ln -sfn ../registry/storage "$folder/storage"
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -keyout "$folder/key" -out "$folder/certificate" 2>/dev/null
+    "$testbed/registry.sh" start "$folder" 0 --tls "$folder/certificate" "$folder/key" >/dev/null
+    trap '"$testbed/registry.sh" stop "$dir/registry-tls"; clean' EXIT
+}
 
 # ---- the clock ----
 
@@ -115,6 +128,7 @@ main() {
     done
     load=$(cut -d ' ' -f 1-3 /proc/loadavg)
     prepare
+    [[ " $only " != *" ch_image "* ]] || serve_tls
     rm -f "$dir"/times.*
     local round tag name
     for ((round = 0; round < runs; round++)); do

@@ -88,13 +88,15 @@ pack() {
 
 # write_image TAG PACKING LAYER…
 write_image() {
-    local tag=$1 packing=$2 ids=() layers=() layer
+    local tag=$1 packing=$2 ids=() layers=() history=() layer
     shift 2
     for layer; do
         ids+=("\"sha256:$(<"$layer.diffid")\"")
         layers+=("$(descriptor "$oci.layer.v1.tar+$packing" "$layer.$packing")")
+        history+=("{\"created_by\":\"hep-image.sh $layer\"}") # ch-image wants one, though it may be left out
     done
-    printf '{"architecture":"amd64","os":"linux","config":{"Env":["PATH=/usr/bin"]},"rootfs":{"type":"layers","diff_ids":[%s]}}' "$(joined "${ids[@]}")" >"config.$tag"
+    printf '{"architecture":"amd64","os":"linux","config":{"Env":["PATH=/usr/bin"]},"rootfs":{"type":"layers","diff_ids":[%s]},"history":[%s]}' \
+        "$(joined "${ids[@]}")" "$(joined "${history[@]}")" >"config.$tag"
     printf '{"schemaVersion":2,"mediaType":"%s","config":%s,"layers":[%s]}' "$oci.manifest.v1+json" \
         "$(descriptor "$oci.config.v1+json" "config.$tag")" "$(joined "${layers[@]}")" >"manifest.$tag"
     entries_json+=("$(descriptor "$oci.manifest.v1+json" "manifest.$tag" ",\"annotations\":{\"org.opencontainers.image.ref.name\":\"$tag\"}")")

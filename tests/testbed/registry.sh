@@ -1,7 +1,7 @@
 #!/bin/bash
-# registry.sh start DIR PORT [--auth htpasswd USER PASSWORD]
+# registry.sh start DIR PORT [--auth htpasswd USER PASSWORD | --tls CERTIFICATE KEY]
 # registry.sh stop DIR
-# A docker-registry (plain http) on 127.0.0.1:PORT; PORT 0 takes a free one. DIR, made when missing, holds config.yml,
+# A docker-registry (plain http, https with --tls) on 127.0.0.1:PORT; PORT 0 takes a free one. DIR, made when missing, holds config.yml,
 # storage/ (kept over stop and start), access.log (one combined-format line per request), registry.log, pid, address.
 #   start  stdout: the address, 127.0.0.1:PORT, one line; returns when the registry listens. Running already: only prints
 #          the address. It fails when the registry does not listen within 10 s.
@@ -12,7 +12,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=common.sh
 . "$here/common.sh"
 
-readonly usage="usage: registry.sh start DIR PORT [--auth htpasswd USER PASSWORD] | stop DIR"
+readonly usage="usage: registry.sh start DIR PORT [--auth htpasswd USER PASSWORD | --tls CERTIFICATE KEY] | stop DIR"
 
 # bcrypt, the only hash the registry takes, by crypt(3) through Perl, which every Debian has.
 htpasswd_line() {
@@ -49,7 +49,9 @@ http:
   secret: testbed
 YAML
     rm -f "$dir/htpasswd"
-    if [[ $# -gt 2 ]]; then
+    if [[ ${3-} == --tls ]]; then
+        printf '  tls:\n    certificate: "%s"\n    key: "%s"\n' "$4" "$5" >>"$dir/config.yml"
+    elif [[ $# -gt 2 ]]; then
         (umask 077; htpasswd_line "$3" "$4" >"$dir/htpasswd")
         printf 'auth:\n  htpasswd:\n    realm: testbed\n    path: "%s"\n' "$dir/htpasswd" >>"$dir/config.yml"
     fi
@@ -59,7 +61,7 @@ YAML
 wait_listening() {
     local dir=$1 pid=$2 deadline=$((SECONDS + 10)) address
     while ((SECONDS < deadline)) && kill -0 "$pid" 2>/dev/null; do
-        address=$(sed -n 's/.*msg="listening on \([0-9.:]*\)".*/\1/p' "$dir/registry.log" | head -n 1)
+        address=$(sed -n 's/.*msg="listening on \([0-9.:]*\)[",].*/\1/p' "$dir/registry.log" | head -n 1)
         if [[ -n $address ]]; then
             printf '%s\n' "$address" >"$dir/address"
             return
@@ -99,7 +101,7 @@ stop() {
 }
 
 main() {
-    local verb=${1-} dir port=${3-} auth=()
+    local verb=${1-} dir port=${3-} extra=()
     case $verb in
         start | stop) (($# >= 2)) || fail "$usage" ;;
         *) fail "$usage" ;;
@@ -113,13 +115,14 @@ main() {
     [[ $port =~ ^[0-9]{1,5}$ ]] || fail "$usage"
     case $# in
         3) ;;
-        7) [[ $4 == --auth && $5 == htpasswd && $6 != *:* ]] || fail "$usage"; auth=("$6" "$7") ;;
+        6) [[ $4 == --tls ]] || fail "$usage"; extra=("$4" "$(realpath -- "$5")" "$(realpath -- "$6")") ;;
+        7) [[ $4 == --auth && $5 == htpasswd && $6 != *:* ]] || fail "$usage"; extra=("$6" "$7") ;;
         *) fail "$usage" ;;
     esac
     install -d "$dir" "$dir/storage"
     exec 9>"$dir/lock"
     flock 9
-    start "$dir" "$port" "${auth[@]}"
+    start "$dir" "$port" "${extra[@]}"
 }
 
 main "$@"
