@@ -10,8 +10,9 @@ using Microsoft.Win32.SafeHandles;
 namespace GridWrapper.Serving;
 
 /// <summary>
-/// The file `checkpoints` of a layer that is kept compressed: first the windows, each with its sum in its checkpoint, then the checkpoints and the sums of the pieces as they lie in
-/// memory, then a tail of fixed length with the counts and a SHA-256 of all but the windows. Windows are read when they are needed, the rest at once.
+/// The file `entry` of a layer that is kept compressed: first the windows, each with its sum in its checkpoint, then the checkpoints and the sums of the pieces as they lie in
+/// memory, then a tail of fixed length with the counts and a SHA-256 of all but the windows; behind it the index of the tree, and where that begins (8 bytes). Windows are read when they are needed, the rest
+/// at once. All of it is one file, since inodes are what sites count.
 /// </summary>
 internal static class CheckpointFile
 {
@@ -23,7 +24,8 @@ internal static class CheckpointFile
     private const int HashBytes = 32;
 
     /// <summary>Writes what stands behind the windows.</summary>
-    internal static void Finish(SafeFileHandle file, CheckpointTable table, long windowBytes)
+    /// <returns>Where it ends.</returns>
+    internal static long Finish(SafeFileHandle file, CheckpointTable table, long windowBytes)
     {
         var tail = new Tail
         {
@@ -36,12 +38,30 @@ internal static class CheckpointFile
             .. MemoryMarshal.AsBytes(table.Checkpoints.AsSpan()), .. MemoryMarshal.AsBytes(table.Sums.AsSpan()), .. MemoryMarshal.AsBytes(new ReadOnlySpan<Tail>(in tail)),
         ];
         FileMaker.Demand(At.WriteAll(file, [.. bytes, .. SHA256.HashData(bytes)], windowBytes), "pwrite", "checkpoints"u8.ToArray());
+        return windowBytes + bytes.Length + HashBytes;
     }
 
+    /// <summary>Writes the index of the tree behind it.</summary>
+    /// <param name="at">Where <see cref="Finish"/> ended.</param>
+    internal static void Append(SafeFileHandle file, long at, PackedIndex index) => RandomAccess.Write(file, BitConverter.GetBytes(at), PackedIndexFile.Write(file, at, index));
+
+    /// <summary>Both.</summary>
     /// <exception cref="InvalidDataException">Damaged, or not of this version.</exception>
-    internal static CheckpointTable Read(SafeFileHandle file)
+    /// <exception cref="IOException">It cannot be read.</exception>
+    internal static (CheckpointTable Table, PackedIndex Index) Read(string path)
     {
-        long length = RandomAccess.GetLength(file);
+        using SafeFileHandle file = File.OpenHandle(path);
+        long end = RandomAccess.GetLength(file) - sizeof(long);
+        long split = BitConverter.ToInt64(Take(file, end, sizeof(long)));
+        return split < 0 || split > end
+            ? throw new InvalidDataException("its checkpoints are damaged")
+            : (Read(file, split), PackedIndexFile.Read(file, path, split, end));
+    }
+
+    /// <param name="length">Where it ends.</param>
+    /// <exception cref="InvalidDataException">Damaged, or not of this version.</exception>
+    internal static CheckpointTable Read(SafeFileHandle file, long length)
+    {
         int end = Unsafe.SizeOf<Tail>() + HashBytes;
         Tail tail = MemoryMarshal.Read<Tail>(Take(file, length - end, end));
         long size = length - tail.WindowBytes;

@@ -51,11 +51,19 @@ internal sealed class CheckpointWriter(SafeFileHandle file)
         }
     }
 
-    internal CheckpointTable Finish(Descriptor blob)
+    /// <param name="index">Of the tree.</param>
+    internal CheckpointTable Finish(Descriptor blob, PackedIndex index)
+    {
+        (CheckpointTable table, long end) = Finish(blob);
+        CheckpointFile.Append(file, end, index);
+        return table;
+    }
+
+    /// <returns>And where it ends in the file.</returns>
+    internal (CheckpointTable Table, long End) Finish(Descriptor blob)
     {
         uint[] sums = _unpacked % CheckpointTable.PieceBytes == 0 ? [.. _sums] : [.. _sums, _sum];
         var table = new CheckpointTable([.. _checkpoints], sums) { Blob = blob.Digest, BlobBytes = blob.SizeBytes, ArchiveBytes = _unpacked };
-        CheckpointFile.Finish(file, table, _windowBytes);
-        return table;
+        return (table, CheckpointFile.Finish(file, table, _windowBytes));
     }
 }

@@ -49,16 +49,20 @@ internal sealed class PackWork(string directory, LibZ? library) : IDisposable
     /// <summary>After the last block. What says that the layer is there is written last.</summary>
     internal CheckpointTable? Finish(PackedIndex index, Images.Descriptor blob)
     {
-        CheckpointTable? table = _notes?.Finish(blob);
-        PackedIndexFile.Write($"{directory}/{(IsCompressed ? PackedLayer.TreeName : PackedLayer.IndexName)}", index);
-        return table;
+        if (_notes is not null)
+        {
+            return _notes.Finish(blob, index);
+        }
+
+        PackedIndexFile.Write($"{directory}/{PackedLayer.IndexName}", index);
+        return null;
     }
 
     [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "the stream goes to whoever asked for it")]
     private CheckpointingStream Keep(Stream blob)
     {
         _data = Create(PackedLayer.BlobName);
-        _checkpoints = Create(PackedLayer.CheckpointsName);
+        _checkpoints = Create(PackedLayer.EntryName);
         _notes = new CheckpointWriter(_checkpoints);
         return new CheckpointingStream(blob, _data, library!, _notes);
     }

@@ -1,5 +1,3 @@
-using Microsoft.Win32.SafeHandles;
-
 namespace GridWrapper.Serving;
 
 /// <summary>Reads what a packed layer has beside its archive, in either form.</summary>
@@ -10,8 +8,7 @@ internal static class PackedFiles
     internal static PackedLayer Read(string directory)
     {
         bool inflated = File.Exists($"{directory}/{PackedLayer.IndexName}");
-        PackedIndex index = PackedIndexFile.Read($"{directory}/{(inflated ? PackedLayer.IndexName : PackedLayer.TreeName)}");
-        CheckpointTable? table = inflated ? null : Table($"{directory}/{PackedLayer.CheckpointsName}", index);
+        (CheckpointTable? table, PackedIndex index) = inflated ? (null, PackedIndexFile.Read($"{directory}/{PackedLayer.IndexName}")) : Compressed($"{directory}/{PackedLayer.EntryName}");
         string name = inflated ? PackedLayer.DataName : PackedLayer.BlobName;
         long there = new FileInfo($"{directory}/{name}").Length;
         long due = table?.BlobBytes ?? index.ArchiveBytes;
@@ -20,12 +17,11 @@ internal static class PackedFiles
             : throw new InvalidDataException($"its {(inflated ? "archive" : "blob")} has {there} bytes instead of {due}");
     }
 
-    private static CheckpointTable Table(string path, PackedIndex index)
+    private static (CheckpointTable? Table, PackedIndex Index) Compressed(string path)
     {
-        using SafeFileHandle file = File.OpenHandle(path);
-        CheckpointTable table = CheckpointFile.Read(file);
+        (CheckpointTable table, PackedIndex index) = CheckpointFile.Read(path);
         return table.Blob == index.Blob && table.BlobBytes == index.BlobBytes && table.ArchiveBytes == index.ArchiveBytes
-            ? table
+            ? (table, index)
             : throw new InvalidDataException($"its checkpoints are those of {table.Blob}");
     }
 }

@@ -22,6 +22,14 @@ internal static class PackedIndexFile
 
     internal static void Write(string path, PackedIndex index)
     {
+        using SafeFileHandle file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.None);
+        Write(file, 0, index);
+    }
+
+    /// <param name="at">Where it begins in the file.</param>
+    /// <returns>Where it ends.</returns>
+    internal static long Write(SafeFileHandle file, long at, PackedIndex index)
+    {
         var texts = new TextPool();
         LayerTree tree = index.Tree;
         int[] marks = Marks(tree, texts);
@@ -35,12 +43,12 @@ internal static class PackedIndexFile
         };
         Convert.FromHexString(index.DiffId.Hex).CopyTo(MemoryMarshal.AsBytes(new Span<Digest256>(ref header.DiffId)));
         Convert.FromHexString(index.Blob.Hex).CopyTo(MemoryMarshal.AsBytes(new Span<Digest256>(ref header.Blob)));
-        using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         void Put(ReadOnlySpan<byte> bytes)
         {
             hash.AppendData(bytes);
-            file.Write(bytes);
+            RandomAccess.Write(file, bytes, at);
+            at += bytes.Length;
         }
 
         Put(MemoryMarshal.AsBytes(new ReadOnlySpan<Header>(in header)));
@@ -51,7 +59,8 @@ internal static class PackedIndexFile
         Put(MemoryMarshal.AsBytes(marks.AsSpan()));
         Put(tree.Table.Text);
         Put(texts.Bytes);
-        file.Write(hash.GetHashAndReset());
+        Put(hash.GetCurrentHash());
+        return at;
     }
 
     /// <exception cref="InvalidDataException">Not an index that this version can use.</exception>
@@ -59,7 +68,14 @@ internal static class PackedIndexFile
     internal static PackedIndex Read(string path)
     {
         using SafeFileHandle file = File.OpenHandle(path);
-        using var reading = new Reading(file);
+        return Read(file, path, 0, RandomAccess.GetLength(file));
+    }
+
+    /// <summary>One that is a part of a file.</summary>
+    /// <param name="path">For messages.</param>
+    internal static PackedIndex Read(SafeFileHandle file, string path, long start, long end)
+    {
+        using var reading = new Reading(file, start, end);
         Header header = reading.Take<Header>(1)[0];
         if (header.Magic != Magic || header.Version != Version || header.HeaderBytes != Unsafe.SizeOf<Header>())
         {
@@ -240,19 +256,20 @@ internal static class PackedIndexFile
     }
 
     /// <summary>A file on its way into memory. No more is asked for than it has.</summary>
-    private sealed class Reading(SafeFileHandle file) : IDisposable
+    private sealed class Reading(SafeFileHandle file, long start, long end) : IDisposable
     {
         private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        private long _at;
+        private readonly long _end = end;
+        private long _at = start;
 
-        internal long Length { get; } = RandomAccess.GetLength(file);
+        internal long Length { get; } = end - start;
 
         public void Dispose() => _hash.Dispose();
 
         internal T[] Take<T>(int count)
             where T : unmanaged
         {
-            if ((long)count * Unsafe.SizeOf<T>() > Length - _at)
+            if (_at < 0 || (long)count * Unsafe.SizeOf<T>() > _end - _at)
             {
                 throw new InvalidDataException("an index of a packed layer is cut short");
             }

@@ -15,8 +15,7 @@ internal sealed record PackedLayer(Digest DiffId, string Directory, PackedIndex 
 
     /// <summary>The same for a layer that is kept compressed. Other names: a version that knows none of this finds nothing.</summary>
     internal const string BlobName = "blob";
-    internal const string CheckpointsName = "checkpoints";
-    internal const string TreeName = "tree";
+    internal const string EntryName = "entry";
 
     /// <summary>Where the blob can be entered; null where the archive is kept inflated.</summary>
     public CheckpointTable? Checkpoints { get; init; }
@@ -30,7 +29,7 @@ internal sealed record PackedLayer(Digest DiffId, string Directory, PackedIndex 
     /// <param name="pool">Of all layers of a root.</param>
     /// <exception cref="IOException">It cannot be opened.</exception>
     internal FileSource Open(Lazy<InflatePool> pool) => new PackedSource(
-        Checkpoints is null ? new PlainArchive(OpenFile(DataName)) : new GzipArchive((OpenFile(BlobName), OpenFile(CheckpointsName)), Checkpoints, pool.Value),
+        Checkpoints is null ? new PlainArchive(OpenFile(DataName)) : new GzipArchive((OpenFile(BlobName), OpenFile(EntryName)), Checkpoints, pool.Value),
         Index.Sparse);
 
     /// <summary>For one layer alone.</summary>

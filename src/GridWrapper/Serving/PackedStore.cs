@@ -8,8 +8,8 @@ namespace GridWrapper.Serving;
 /// <summary>The node's packed layers: each its archive and an index of it, to be served instead of unpacked.</summary>
 internal sealed class PackedStore(CacheDirectory cache, TimeProvider clock, CacheLeases? leases = null) : KeptLayers<PackedLayer>(cache, clock)
 {
-    /// <summary>Directory, archive, index, lock; one more where it is compressed.</summary>
-    private const int FilesPerLayer = 5;
+    /// <summary>Directory, archive, index, lock.</summary>
+    private const int FilesPerLayer = 4;
     private static readonly RoomLog Log = new(nameof(PackedStore));
     private readonly OwnLayers _own = new(cache, leases);
 
@@ -102,7 +102,7 @@ internal sealed class PackedStore(CacheDirectory cache, TimeProvider clock, Cach
 
     /// <summary>One of the two forms; the compressed one only where it can be read.</summary>
     private static bool IsThere(string directory, Func<NodeZlib> zlib) =>
-        File.Exists($"{directory}/{PackedLayer.IndexName}") || (File.Exists($"{directory}/{PackedLayer.TreeName}") && zlib().Library is not null);
+        File.Exists($"{directory}/{PackedLayer.IndexName}") || (File.Exists($"{directory}/{PackedLayer.EntryName}") && zlib().Library is not null);
 
     private GridWrapperException NoZlib(Digest blob) => new(Failure.OfNode(
         LayerFault.UnpackStep,

@@ -32,7 +32,7 @@ internal sealed class PackedVerifier(string directory)
     /// <summary>The rest of the file of checkpoints was looked at when it was read.</summary>
     private ImmutableArray<string> Windows(CheckpointTable table, CancellationToken ct)
     {
-        using SafeFileHandle file = File.OpenHandle($"{directory}/{PackedLayer.CheckpointsName}");
+        using SafeFileHandle file = File.OpenHandle($"{directory}/{PackedLayer.EntryName}");
         foreach (Checkpoint point in table.Checkpoints)
         {
             ct.ThrowIfCancellationRequested();

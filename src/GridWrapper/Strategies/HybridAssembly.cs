@@ -16,6 +16,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
     private readonly HybridStack _stack = new(context.Cache);
     private readonly HybridServing _serving = new(HybridServing.Mount(context.Cache.Path));
     private readonly HashSet<Digest> _fetched = [];
+    private readonly Dictionary<Digest, SharedLayer> _sharedPacked = [];
     private long _filesMade;
 
     /// <summary>So many of the lowest layers are put together in one directory, since there are more than the kernel stacks.</summary>
@@ -195,8 +196,13 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
         var store = new PackedStore(context.Cache, context.Clock, context.Leases) { MaxBytes = context.MaxBytes, SharedRoots = context.SharedRoots, Form = context.Kept.Form };
         IReadOnlyDictionary<Digest, PackedLayer> layers = await store.EnsureAllAsync(parts.Select(part => new ImageLayer(part.Blob, part.DiffId)), context.Blobs ?? new NoBlobs(facts.Notes), ct);
         PackedLayer[] fetched = [.. layers.Values.Where(layer => !layer.WasCached)];
-        _filesMade += fetched.Length * context.Kept.FilesPerLayer;
+        _filesMade += fetched.Length * KeptForm.FilesPerLayer;
         _fetched.UnionWith(fetched.Select(layer => layer.DiffId));
+        foreach (PackedLayer layer in layers.Values.Where(layer => layer.SharedRoot is not null))
+        {
+            _sharedPacked[layer.DiffId] = new SharedLayer(layer.SharedRoot!, Unreadable: 0);
+        }
+
         return layers;
     }
 
@@ -286,6 +292,7 @@ internal sealed class HybridAssembly(HybridAssembly.Context context)
         }
 
         ImmutableArray<LayerOrigin> origins = SharedOrigins.Mark(HybridParts.Origins(facts, parts, walks.Indexes.ToDictionary(i => i.Key, i => i.Value.Unreadable)), facts.Config.DiffIds, context.Shared);
+        origins = SharedOrigins.Mark(origins, facts.Config.DiffIds, _sharedPacked);
         return new Rootfs
         {
             Strategy = "",

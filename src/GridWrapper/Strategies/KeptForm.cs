@@ -12,12 +12,8 @@ namespace GridWrapper.Strategies;
 /// <param name="Why">For people: why it is not the usual form; empty where it is.</param>
 internal sealed record KeptForm(KeptAs Form, double Bytes, string Why)
 {
-    /// <summary>Index, content, directory; the checkpoints of a compressed one.</summary>
-    private const int FilesInflated = 3;
-    private const int FilesCompressed = 4;
-
-    /// <summary>Files of the cache for each layer.</summary>
-    internal int FilesPerLayer => Form == KeptAs.Compressed ? FilesCompressed : FilesInflated;
+    /// <summary>Of the cache: index, content, directory.</summary>
+    internal const int FilesPerLayer = 3;
 
     /// <summary>Of layers of this form, for people.</summary>
     internal string Need => string.Create(CultureInfo.InvariantCulture, $"{Words(Bytes)} packed{(Form == KeptAs.Compressed ? " and compressed" : "")}");

@@ -66,7 +66,7 @@ internal sealed class LazyStrategy(RegistryClientFactory clients, TimeProvider c
             return made with
             {
                 Served = served,
-                Transfer = made.Transfer with { BytesFetched = client.Counter.Bytes, Requests = client.Counter.Requests, FilesMade = packed * layers.KeptForm(input).FilesPerLayer },
+                Transfer = made.Transfer with { BytesFetched = client.Counter.Bytes, Requests = client.Counter.Requests, FilesMade = packed * KeptForm.FilesPerLayer },
             };
         }
         catch (Exception e)

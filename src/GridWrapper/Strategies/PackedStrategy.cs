@@ -77,8 +77,9 @@ internal sealed class PackedStrategy(RegistryClientFactory clients, TimeProvider
         int packed = layers.Values.Count(layer => !layer.WasCached);
         return made with
         {
+            Layers = [.. made.Layers.Zip(image.Layers, (origin, layer) => origin with { Root = layers[layer.DiffId].SharedRoot })],
             Served = PackedRoot.Make(image.Config.Digest ?? image.Manifest.Config.Digest, [.. image.Config.DiffIds.Select(diffId => layers[diffId])]),
-            Transfer = made.Transfer with { BytesFetched = client.Counter.Bytes, Requests = client.Counter.Requests, FilesMade = packed * kept.FilesPerLayer },
+            Transfer = made.Transfer with { BytesFetched = client.Counter.Bytes, Requests = client.Counter.Requests, FilesMade = packed * KeptForm.FilesPerLayer },
         };
     }
 

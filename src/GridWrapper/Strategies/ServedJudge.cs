@@ -42,6 +42,6 @@ internal static class ServedJudge
         long bytes = missing.Sum(layer => layer.SizeBytes);
         double packing = bytes / (input.Image.PackedBytesPerSecond ?? UsualBytesPerSecond);
         packing *= kept.Form == KeptAs.Compressed ? CompressedPacking : 1;
-        return new Cost(bytes, missing.Length, missing.Length * kept.FilesPerLayer, packing + (missing.Length * (roundTripSeconds ?? UsualSecondsPerRequest)) + Serving) { DiskBytes = (long)kept.Bytes };
+        return new Cost(bytes, missing.Length, missing.Length * KeptForm.FilesPerLayer, packing + (missing.Length * (roundTripSeconds ?? UsualSecondsPerRequest)) + Serving) { DiskBytes = (long)kept.Bytes };
     }
 }

@@ -1,21 +1,13 @@
-using System.Text.RegularExpressions;
 using GridWrapper.SystemTests.Probing;
 using Newtonsoft.Json.Linq;
+using static GridWrapper.SystemTests.EndToEnd.HybridBed;
 
 namespace GridWrapper.SystemTests.EndToEnd;
 
 /// <summary>Images of which CVMFS holds some layers: exactly the others are fetched, as the registry sees it.</summary>
 [TestFixture, Parallelizable(ParallelScope.Self), CancelAfter(120_000)]
-internal sealed partial class HybridTests : EndToEndFixture
+internal sealed class HybridTests : EndToEndFixture
 {
-    private const string Repository = "unpacked.cern.ch";
-
-    private const string Site = """{ "name": "test", "strategies": ["cvmfs-layers", "registry"], "cvmfs": { "copies": "accept", "firstTouchSeconds": 5, "stepSeconds": 3 } }""";
-
-    private static JObject Manifest => JObject.Parse(File.ReadAllText(Path.Combine(Testbed.Image, "layout/blobs/sha256", Testbed.Digests["gzip"]["sha256:".Length..])));
-
-    private static (string Digest, long Size)[] Layers => [.. Manifest["layers"]!.Select(l => ((string)l["digest"]!, (long)l["size"]!))];
-
     /// <summary>Which layers lie in CVMFS, as bits; a layer more than the image has means all.</summary>
     [TestCase(0b000), TestCase(0b001), TestCase(0b010), TestCase(0b110), TestCase(0b101), TestCase(0b011), TestCase(0b1111111)]
     public async Task Exactly_the_missing_layers_are_fetched(int there, CancellationToken ct)
@@ -26,14 +18,14 @@ internal sealed partial class HybridTests : EndToEndFixture
         area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
         // Left to itself the plan fetches a layer of some hundred bytes from a registry this near sooner than it loads a catalog of CVMFS.
         Outcome outcome = await RunAsync(area, name, ct, there == 0 ? [] : ["--strategy", "cvmfs-layers"]);
-        (string Digest, long Size)[] missing = [.. Layers.Where((_, i) => (there & (1 << i)) == 0)];
+        (string Digest, long Size)[] missing = [.. LayerBlobs.Where((_, i) => (there & (1 << i)) == 0)];
         using (Assert.EnterMultipleScope())
         {
             CheckJob(area, outcome, there == 0 ? "registry" : "cvmfs-layers");
             Assert.That(LayersSent(area).Order(), Is.EqualTo(missing.Select(l => l.Digest).Order()));
             Assert.That((long)area.Result["transfer"]!["bytesFetched"]!, Is.EqualTo(missing.Sum(l => l.Size)));
-            Assert.That((long)area.Result["transfer"]!["bytesFromCvmfs"]!, Is.EqualTo(Layers.Sum(l => l.Size) - missing.Sum(l => l.Size)));
-            Assert.That(area.Result["image"]!["layers"]!.Select(l => (string)l["source"]!), Is.EqualTo(Layers.Select((_, i) => (there & (1 << i)) == 0 ? "registry" : "cvmfs")));
+            Assert.That((long)area.Result["transfer"]!["bytesFromCvmfs"]!, Is.EqualTo(LayerBlobs.Sum(l => l.Size) - missing.Sum(l => l.Size)));
+            Assert.That(area.Result["image"]!["layers"]!.Select(l => (string)l["source"]!), Is.EqualTo(LayerBlobs.Select((_, i) => (there & (1 << i)) == 0 ? "registry" : "cvmfs")));
             Assert.That((string?)area.Result["image"]!["verified"], Is.EqualTo("verified"));
         }
     }
@@ -47,13 +39,13 @@ internal sealed partial class HybridTests : EndToEndFixture
         PublishWhere(area, i => (there & (1 << i)) != 0);
         area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
         Outcome first = await RunAsync(area, name, ct, "--strategy", "cvmfs-layers");
-        (string Digest, long Size)[] missing = [.. Layers.Where((_, i) => (there & (1 << i)) == 0)];
+        (string Digest, long Size)[] missing = [.. LayerBlobs.Where((_, i) => (there & (1 << i)) == 0)];
         using (Assert.EnterMultipleScope())
         {
             CheckJob(area, first, "cvmfs-layers");
             Assert.That(LayersSent(area).Order(), Is.EqualTo(missing.Select(l => l.Digest).Order()));
             Assert.That((long)area.Result["transfer"]!["bytesFetched"]!, Is.EqualTo(missing.Sum(l => l.Size)));
-            Assert.That(area.Result["image"]!["layers"]!.Select(l => (string)l["source"]! + (string?)l["packed"]), Is.EqualTo(Layers.Select((_, i) => (there & (1 << i)) == 0 ? "registryTrue" : "cvmfs")));
+            Assert.That(area.Result["image"]!["layers"]!.Select(l => (string)l["source"]! + (string?)l["packed"]), Is.EqualTo(LayerBlobs.Select((_, i) => (there & (1 << i)) == 0 ? "registryTrue" : "cvmfs")));
             Assert.That((string?)area.Result.SelectToken("attempts[0].root"), Is.EqualTo("overlay"));
             Assert.That((long)area.Result.SelectToken("serving.requests")!, Is.Positive);
             Assert.That((string?)area.Result.SelectToken("plan.candidates[0].reason"), Does.Contain("to be pulled, packed and served"));
@@ -68,7 +60,7 @@ internal sealed partial class HybridTests : EndToEndFixture
             CheckJob(area, second, "cvmfs-layers");
             Assert.That((long)area.Result["transfer"]!["bytesFetched"]!, Is.Zero);
             Assert.That(LayersSent(area), Has.Length.EqualTo(missing.Length));
-            Assert.That(area.Result["image"]!["layers"]!.Select(l => (string)l["source"]!), Is.EqualTo(Layers.Select((_, i) => (there & (1 << i)) == 0 ? "cache" : "cvmfs")));
+            Assert.That(area.Result["image"]!["layers"]!.Select(l => (string)l["source"]!), Is.EqualTo(LayerBlobs.Select((_, i) => (there & (1 << i)) == 0 ? "cache" : "cvmfs")));
         }
     }
 
@@ -96,7 +88,7 @@ internal sealed partial class HybridTests : EndToEndFixture
             Assert.That((seen[0].ExitCode, seen[1].ExitCode), Is.EqualTo((0, 0)), seen[0].ToString() + seen[1]);
             Assert.That(seen[1].Stdout, Is.EqualTo(seen[0].Stdout).And.Contains("busybox").And.Not.Contain(".wh."));
             Assert.That(Kept(plain, "packed"), Is.Zero, "a node with a closed device unpacks");
-            Assert.That((Kept(plain, "layers"), Kept(served, "packed")), Is.EqualTo((Layers.Length - 1, Layers.Length - 1)));
+            Assert.That((Kept(plain, "layers"), Kept(served, "packed")), Is.EqualTo((LayerBlobs.Length - 1, LayerBlobs.Length - 1)));
         }
     }
 
@@ -113,7 +105,7 @@ internal sealed partial class HybridTests : EndToEndFixture
         using (Assert.EnterMultipleScope())
         {
             CheckJob(area, outcome, "cvmfs-layers");
-            Assert.That(Kept(area, "packed"), Is.EqualTo(Layers.Length - 1));
+            Assert.That(Kept(area, "packed"), Is.EqualTo(LayerBlobs.Length - 1));
             Assert.That(area.Result["preflight"]!.Select(f => $"{f["check"]} {f["state"]}"), Does.Contain("program ok"), area.Result["preflight"]!.ToString());
         }
     }
@@ -140,7 +132,7 @@ internal sealed partial class HybridTests : EndToEndFixture
         area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
         await RunAsync(area, name, ct, "--strategy", "cvmfs-layers");
         int sent = LayersSent(area).Length;
-        string archive = System.IO.Directory.GetFiles(area.Cache, "data", SearchOption.AllDirectories)[0];
+        string archive = Directory.GetFiles(area.Cache, "data", SearchOption.AllDirectories)[0];
         using (FileStream file = File.OpenWrite(archive))
         {
             file.SetLength(file.Length / 2);
@@ -166,7 +158,7 @@ internal sealed partial class HybridTests : EndToEndFixture
         area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
         await area.RunAsync(ct, "exec", "--strategy", "registry", $"docker://{Testbed.Repository}:gzip", "--", "/bin/true");
         string[] diffIds = [.. JObject.Parse(File.ReadAllText(Path.Combine(Testbed.Image, "layout/blobs/sha256", Testbed.ConfigDigest["sha256:".Length..])))["rootfs"]!["diff_ids"]!.Select(d => ((string)d!)["sha256:".Length..])];
-        foreach (string layer in System.IO.Directory.GetDirectories(area.Cache + "/store-1/layers/sha256").Where(d => Path.GetFileName(d) != diffIds[1]))
+        foreach (string layer in Directory.GetDirectories(area.Cache + "/store-1/layers/sha256").Where(d => Path.GetFileName(d) != diffIds[1]))
         {
             Tool.Run("/bin/rm", "-rf", layer);
         }
@@ -175,9 +167,9 @@ internal sealed partial class HybridTests : EndToEndFixture
         using (Assert.EnterMultipleScope())
         {
             CheckJob(area, outcome, "cvmfs-layers");
-            Assert.That(area.Result["image"]!["layers"]!.Select(l => (string)l["source"]! + (string?)l["packed"]), Is.EqualTo(Layers.Select((_, i) => i == 0 ? "cvmfs" : i == 1 ? "cache" : "registryTrue")));
-            Assert.That(LayersSent(area), Has.Length.EqualTo(Layers.Length - 2));
-            Assert.That((Kept(area, "layers"), Kept(area, "packed")), Is.EqualTo((1, Layers.Length - 2)));
+            Assert.That(area.Result["image"]!["layers"]!.Select(l => (string)l["source"]! + (string?)l["packed"]), Is.EqualTo(LayerBlobs.Select((_, i) => i == 0 ? "cvmfs" : i == 1 ? "cache" : "registryTrue")));
+            Assert.That(LayersSent(area), Has.Length.EqualTo(LayerBlobs.Length - 2));
+            Assert.That((Kept(area, "layers"), Kept(area, "packed")), Is.EqualTo((1, LayerBlobs.Length - 2)));
         }
     }
 
@@ -229,7 +221,7 @@ internal sealed partial class HybridTests : EndToEndFixture
         Area area = NewArea();
         string name = UniqueName(area);
         PublishWhere(area, _ => true);
-        string hex = Layers[0].Digest["sha256:".Length..];
+        string hex = LayerBlobs[0].Digest["sha256:".Length..];
         area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "cvmfs");
         using FakeCvmfsMount mount = new(
             Path.Combine(area.Root, "source", Repository), Path.Combine(area.Root, "cvmfs", Repository), ["--fqrn", Repository, fault, $"/.layers/{hex[..2]}/{hex}/layerfs"]);
@@ -237,7 +229,7 @@ internal sealed partial class HybridTests : EndToEndFixture
         using (Assert.EnterMultipleScope())
         {
             CheckJob(area, outcome, strategy);
-            Assert.That(LayersSent(area), Has.Length.EqualTo(Math.Min(fetched, Layers.Length)));
+            Assert.That(LayersSent(area), Has.Length.EqualTo(Math.Min(fetched, LayerBlobs.Length)));
         }
     }
 
@@ -247,14 +239,14 @@ internal sealed partial class HybridTests : EndToEndFixture
         Area area = NewArea();
         string name = UniqueName(area);
         PublishWhere(area, _ => true);
-        string other = Directory(area, Layers[1].Digest) + "/.metadata/layers.json";
+        string other = LayerDirectory(area, LayerBlobs[1].Digest) + "/.metadata/layers.json";
         await File.WriteAllTextAsync(other, (await File.ReadAllTextAsync(other, ct)).Replace("\"diff-digest\":\"sha256:", "\"diff-digest\":\"sha256:0000", StringComparison.Ordinal), ct);
         area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
         Outcome outcome = await RunAsync(area, name, ct);
         using (Assert.EnterMultipleScope())
         {
             CheckJob(area, outcome, "cvmfs-layers");
-            Assert.That(LayersSent(area), Is.EqualTo(new[] { Layers[1].Digest }));
+            Assert.That(LayersSent(area), Is.EqualTo(new[] { LayerBlobs[1].Digest }));
         }
     }
 
@@ -265,9 +257,9 @@ internal sealed partial class HybridTests : EndToEndFixture
         await owner.RunAsync(ct, "pull", $"docker://{Testbed.Repository}:gzip");
         Tool.Run("/bin/chmod", "0755", owner.Cache);
         string[] diffIds = [.. JObject.Parse(File.ReadAllText(Path.Combine(Testbed.Image, "layout/blobs/sha256", Testbed.ConfigDigest["sha256:".Length..])))["rootfs"]!["diff_ids"]!.Select(d => ((string)d!)["sha256:".Length..])];
-        foreach (string layer in System.IO.Directory.GetDirectories(owner.Cache + "/store-1/layers/sha256").Where(d => Path.GetFileName(d) != diffIds[1]))
+        foreach (string layer in Directory.GetDirectories(owner.Cache + "/store-1/layers/sha256").Where(d => Path.GetFileName(d) != diffIds[1]))
         {
-            System.IO.Directory.Delete(layer, recursive: true);
+            Directory.Delete(layer, recursive: true);
         }
 
         Area area = NewArea();
@@ -281,8 +273,8 @@ internal sealed partial class HybridTests : EndToEndFixture
         {
             CheckJob(area, outcome, "cvmfs-layers");
             Assert.That(LayersSent(area), Is.Empty);
-            Assert.That(area.Result["image"]!["layers"]!.Select(l => (string)l["source"]!), Is.EqualTo(Layers.Select((_, i) => i == 1 ? "cache" : "cvmfs")));
-            Assert.That(area.Result["image"]!["layers"]!.Select(l => (string?)l["root"]), Is.EqualTo(Layers.Select((_, i) => i == 1 ? owner.Cache : null)));
+            Assert.That(area.Result["image"]!["layers"]!.Select(l => (string)l["source"]!), Is.EqualTo(LayerBlobs.Select((_, i) => i == 1 ? "cache" : "cvmfs")));
+            Assert.That(area.Result["image"]!["layers"]!.Select(l => (string?)l["root"]), Is.EqualTo(LayerBlobs.Select((_, i) => i == 1 ? owner.Cache : null)));
         }
     }
 
@@ -295,7 +287,7 @@ internal sealed partial class HybridTests : EndToEndFixture
         area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
         using StartedRun run = area.Start(null, "exec", "--site", area.Write("site.json", Site), "--strategy", "cvmfs-layers", "docker://" + name, "--", "/bin/sh", "-c", "sleep 3; ls -A /data");
         string shims = Path.Combine(area.Cache, "store-1/cvmfs");
-        await run.UntilAsync(() => System.IO.Directory.Exists(shims) && System.IO.Directory.GetDirectories(shims).Length >= Layers.Length, ct);
+        await run.UntilAsync(() => Directory.Exists(shims) && Directory.GetDirectories(shims).Length >= LayerBlobs.Length, ct);
         Outcome during = await area.RunAsync(ct, "cache", "gc", "--max-bytes", "0", "--json");
         Outcome payload = await run.EndAsync(ct);
         Outcome list = await area.RunAsync(ct, "cache", "list");
@@ -306,85 +298,7 @@ internal sealed partial class HybridTests : EndToEndFixture
             Assert.That(payload.Stdout, Does.Contain("overwritten").And.Not.Contain(".wh."), payload.ToString());
             Assert.That(list.Stdout, Does.Contain("shim  "));
             Assert.That(after.Stdout, Does.Contain("removed shim"));
-            Assert.That(System.IO.Directory.GetDirectories(shims), Is.Empty);
+            Assert.That(Directory.GetDirectories(shims), Is.Empty);
         }
     }
-
-    private static async Task<Outcome> RunAsync(Area area, string name, CancellationToken ct, params string[] options) =>
-        await area.RunAsync(ct, ["run", "--site", area.Write("site.json", Site), "--job", area.Write("job.json", new TestJob { Image = "docker://" + name }.Json), .. options]);
-
-    private static void CheckJob(Area area, Outcome outcome, string strategy)
-    {
-        Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
-        Assert.That(area.ReadText(TestJob.Lfn), Is.EqualTo(TestJob.Content));
-        Assert.That((string?)area.Result["attempts"]!.Last!["strategy"], Is.EqualTo(strategy), area.Result.ToString());
-    }
-
-    private static int Kept(Area area, string form) =>
-        Path.Combine(area.Cache, "store-1", form, "sha256") is var kept && System.IO.Directory.Exists(kept) ? System.IO.Directory.GetDirectories(kept).Length : 0;
-
-    private static string Directory(Area area, string digest)
-    {
-        string hex = digest["sha256:".Length..];
-        return Path.Combine(area.Root, "source", Repository, ".layers", hex[..2], hex);
-    }
-
-    /// <summary>Lays layers out as DUCC does: the archive's files as they are, removals as ordinary files, metadata beside them.</summary>
-    private static void PublishWhere(Area area, Func<int, bool> wanted)
-    {
-        System.IO.Directory.CreateDirectory(Path.Combine(area.Root, "source", Repository, "logDir"));
-        File.WriteAllText(Path.Combine(area.Root, "source", Repository, "logDir/lastUpdate"), "2026-11-01 12:00:00 | publisher | 1793534400\n");
-        string config = Path.Combine(Testbed.Image, "layout/blobs/sha256", Testbed.ConfigDigest["sha256:".Length..]);
-        string[] diffIds = [.. JObject.Parse(File.ReadAllText(config))["rootfs"]!["diff_ids"]!.Select(d => (string)d!)];
-        for (int i = 0; i < Layers.Length; i++)
-        {
-            if (!wanted(i))
-            {
-                continue;
-            }
-
-            string directory = Directory(area, Layers[i].Digest);
-            System.IO.Directory.CreateDirectory(directory + "/layerfs");
-            System.IO.Directory.CreateDirectory(directory + "/.metadata");
-            Tool.Run("/bin/tar", "-xpzf", Path.Combine(Testbed.Image, "layout/blobs/sha256", Layers[i].Digest["sha256:".Length..]), "-C", directory + "/layerfs", "--no-same-owner");
-            File.WriteAllText(directory + "/layerfs/.cvmfscatalog", "");
-            File.WriteAllText(
-                directory + "/.metadata/layers.json",
-                $$"""[{"id":"{{diffIds[i]["sha256:".Length..]}}","compressed-diff-digest":"{{Layers[i].Digest}}","diff-digest":"{{diffIds[i]}}","diff-size":1}]""");
-        }
-    }
-
-    private static void WriteRecord(Area area, string name)
-    {
-        string layers = string.Join(',', Layers.Select(l => $$"""{"MediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip","Size":{{l.Size}},"Digest":"{{l.Digest}}"}"""));
-        string config = $$"""{"MediaType":"application/vnd.docker.container.image.v1+json","Size":1,"Digest":"{{Testbed.ConfigDigest}}"}""";
-        area.Write(
-            $"source/{Repository}/.metadata/{name}/manifest.json",
-            $$"""{"SchemaVersion":2,"MediaType":"application/vnd.docker.distribution.manifest.v2+json","Config":{{config}},"Layers":[{{layers}}]}""");
-    }
-
-    /// <summary>Some repositories keep the configuration, byte for byte, under a name made of its digest.</summary>
-    private static void WriteConfiguration(Area area)
-    {
-        string hex = Testbed.ConfigDigest["sha256:".Length..];
-        string name = Convert.ToBase64String(Encoding.ASCII.GetBytes(Testbed.ConfigDigest));
-        area.Write($"source/{Repository}/podmanStore/overlay-images/{hex}/={name}", File.ReadAllText(Path.Combine(Testbed.Image, "layout/blobs/sha256", hex)));
-    }
-
-    private static string UniqueName(Area area)
-    {
-        string name = $"{Testbed.Address}/testbed/{Path.GetFileName(area.Root)}:gzip";
-        Tool.Run("/usr/bin/skopeo", "--insecure-policy", "copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false", $"oci:{Testbed.Image}/layout:gzip", "docker://" + name);
-        return name;
-    }
-
-    /// <summary>Digests of the layers that the registry sent for this area's image, to this product.</summary>
-    private static string[] LayersSent(Area area) =>
-    [
-        .. Testbed.AccessLog().Where(l => !l.Contains("skopeo", StringComparison.Ordinal)).Select(l => BlobRequest().Match(l))
-            .Where(m => m.Success && m.Groups[1].Value == Path.GetFileName(area.Root) && m.Groups[2].Value != Testbed.ConfigDigest).Select(m => m.Groups[2].Value),
-    ];
-
-    [GeneratedRegex("\"GET /v2/testbed/(area-[0-9a-f]+)/blobs/(sha256:[0-9a-f]{64}) ")]
-    private static partial Regex BlobRequest();
 }

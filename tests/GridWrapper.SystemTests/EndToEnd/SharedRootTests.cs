@@ -49,6 +49,28 @@ internal sealed class SharedRootTests : EndToEndFixture
     }
 
     [Test]
+    public async Task Packed_layers_of_a_shared_root_are_served_from_it(CancellationToken ct)
+    {
+        (Area area, string root) = await SharedAsync("another_user", "gzip", ct, "--strategy", "packed");
+        int before = Layers().Length;
+        string site = Profile(area, root, area.Cache);
+        area.Variables["GRIDWRAP_CACHE"] = "";
+
+        Outcome run = await area.RunAsync(ct, "exec", "--site", site, "--strategy", "packed", $"docker://{Testbed.Repository}:gzip", "--", "/bin/cat", "/data/overwritten");
+        Outcome pull = await area.RunAsync(ct, "pull", "--site", site, "--strategy", "packed", "--json", $"docker://{Testbed.Repository}:gzip");
+        string[] fetched = Layers()[before..];
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(run.Stdout, Is.EqualTo("new\n"), run.ToString());
+            Assert.That(JObject.Parse(pull.Stdout).SelectTokens("image.layers[*].root").Select(r => (string)r!), Is.EqualTo(Enumerable.Repeat(root, 4)), pull.ToString());
+            Assert.That(JObject.Parse(pull.Stdout).SelectTokens("image.layers[*].packed").Select(p => (bool)p), Is.EqualTo(Enumerable.Repeat(true, 4)));
+            Assert.That(fetched, Is.Empty);
+            Assert.That(Directory.GetDirectories(Path.Combine(area.Cache, "store-1/packed/sha256")), Is.Empty);
+        }
+    }
+
+    [Test]
     public async Task What_the_shared_root_lacks_goes_to_the_own_cache(CancellationToken ct)
     {
         (Area area, string root) = await SharedAsync("another_user", "gzip", ct);
@@ -111,10 +133,10 @@ internal sealed class SharedRootTests : EndToEndFixture
     }
 
     /// <summary>A root that another user filled, as the admin guide tells it.</summary>
-    private async Task<(Area Area, string Root)> SharedAsync(string kind, string tag, CancellationToken ct)
+    private async Task<(Area Area, string Root)> SharedAsync(string kind, string tag, CancellationToken ct, params string[] options)
     {
-        Area owner = new(Owner);
-        Outcome pull = await owner.RunAsync(ct, "pull", $"docker://{Testbed.Repository}:{tag}");
+        Area owner = OpenFuse(new Area(Owner));
+        Outcome pull = await owner.RunAsync(ct, ["pull", .. options, $"docker://{Testbed.Repository}:{tag}"]);
         Assert.That(pull.ExitCode, Is.Zero, pull.ToString());
         Tool.Run("/bin/chmod", "0755", owner.Cache);
         if (kind == "read_only_mount")
@@ -124,7 +146,7 @@ internal sealed class SharedRootTests : EndToEndFixture
             Tool.Run("/bin/mount", "-o", "remount,bind,ro", owner.Cache);
         }
 
-        return (Register(new Area(12345)), owner.Cache);
+        return (Register(OpenFuse(new Area(12345))), owner.Cache);
     }
 
     private static string Profile(Area area, params string[] roots) =>

@@ -10,6 +10,8 @@ internal sealed class CompressedLayer
 {
     private readonly string _directory = Directory.CreateDirectory(Path.Combine(TestContext.CurrentContext.WorkDirectory, "scratch", Guid.NewGuid().ToString("N"))).FullName;
 
+    private readonly long _end;
+
     /// <param name="step">How much is asked for at a time while it is made.</param>
     internal CompressedLayer(byte[] blob, int step = 128 * 1024)
     {
@@ -26,7 +28,7 @@ internal sealed class CompressedLayer
         }
 
         Inflated = inflated.ToArray();
-        Table = writer.Finish(new Descriptor(MediaTypes.OciLayerGzip, Digest.Of(blob), blob.Length));
+        (Table, _end) = writer.Finish(new Descriptor(MediaTypes.OciLayerGzip, Digest.Of(blob), blob.Length));
     }
 
     internal static LibZ Library => LibZ.OfNode.Library ?? throw new InvalidOperationException(LibZ.OfNode.Problem);
@@ -43,6 +45,6 @@ internal sealed class CompressedLayer
     internal GzipArchive Open(InflatePool pool)
     {
         SafeFileHandle checkpoints = File.OpenHandle(CheckpointsFile);
-        return new GzipArchive((File.OpenHandle(BlobFile), checkpoints), CheckpointFile.Read(checkpoints), pool);
+        return new GzipArchive((File.OpenHandle(BlobFile), checkpoints), CheckpointFile.Read(checkpoints, _end), pool);
     }
 }

@@ -30,7 +30,7 @@ internal sealed class CompressedStoreTests
         {
             Assert.That((first.WasCached, second.WasCached, blobs.Opened), Is.EqualTo((false, true, 2)));
             Assert.That(File.ReadAllBytes(second.Directory + "/blob"), Is.EqualTo(Blob));
-            Assert.That(Directory.GetFiles(second.Directory).Select(Path.GetFileName), Is.EquivalentTo(new[] { "blob", "checkpoints", "tree" }), "nothing that a version without them takes for its own");
+            Assert.That(Directory.GetFiles(second.Directory).Select(Path.GetFileName), Is.EquivalentTo(new[] { "blob", "entry" }), "nothing that a version without them takes for its own");
             Assert.That(List(second), Is.EqualTo(List(inflated)).And.EqualTo(List(first)));
             Assert.That(PackedStore.FindCached(store.Cache, [DiffId]), Has.Count.EqualTo(1));
             Assert.That(new PackedVerifier(second.Directory).Verify(ct), Is.Empty);
@@ -114,11 +114,13 @@ internal sealed class CompressedStoreTests
     {
         yield return Case("blob_cut", d => File.WriteAllBytes(d + "/blob", Blob[..^1]));
         yield return Case("blob_gone", d => File.Delete(d + "/blob"));
-        yield return Case("tree_changed", d => Change(d + "/tree", 200));
-        yield return Case("tree_gone", d => File.Delete(d + "/tree"));
-        yield return Case("checkpoints_cut", d => File.WriteAllBytes(d + "/checkpoints", File.ReadAllBytes(d + "/checkpoints")[..^1]));
-        yield return Case("checkpoints_changed", d => Change(d + "/checkpoints", (int)new FileInfo(d + "/checkpoints").Length - 60));
-        yield return Case("checkpoints_gone", d => File.Delete(d + "/checkpoints"));
+        yield return Case("entry_cut", d => File.WriteAllBytes(d + "/entry", File.ReadAllBytes(d + "/entry")[..^1]));
+        yield return Case("entry_without_the_tree", d => File.WriteAllBytes(d + "/entry", File.ReadAllBytes(d + "/entry")[..Split(d)]));
+        yield return Case("entry_gone", d => File.Delete(d + "/entry"));
+        yield return Case("checkpoints_changed", d => Change(d + "/entry", Split(d) - 60));
+        yield return Case("tree_changed", d => Change(d + "/entry", Split(d) + 200));
+        yield return Case("place_of_the_tree_changed", d => Change(d + "/entry", (int)new FileInfo(d + "/entry").Length - 8));
+        yield return Case("place_of_the_tree_outside", d => Change(d + "/entry", (int)new FileInfo(d + "/entry").Length - 2));
     }
 
     [TestCaseSource(nameof(Damage))]
@@ -150,9 +152,9 @@ internal sealed class CompressedStoreTests
         byte[] tar = new TarBuilder().File("big", Encoding.Latin1.GetString(GzipMembers.Content(new Random(1), 4_000_000))).Build();
         byte[] blob = GzipMembers.Member(tar, 2, 0);
         string directory = (await store.EnsureAsync(blobs.Add(blob), Digest.Of(tar), blobs, ct)).Directory;
-        Change(directory + "/checkpoints", 10);
+        Change(directory + "/entry", 10);
         ImmutableArray<string> window = new PackedVerifier(directory).Verify(ct);
-        Change(directory + "/checkpoints", 10);
+        Change(directory + "/entry", 10);
         Change(directory + "/blob", blob.Length / 2);
         ImmutableArray<string> content = new PackedVerifier(directory).Verify(ct);
         using (Assert.EnterMultipleScope())
@@ -204,6 +206,9 @@ internal sealed class CompressedStoreTests
         bytes[at] ^= 1;
         File.WriteAllBytes(path, bytes);
     }
+
+    /// <summary>Where the tree begins behind the checkpoints.</summary>
+    private static int Split(string directory) => (int)BitConverter.ToInt64(File.ReadAllBytes(directory + "/entry").AsSpan()[^sizeof(long)..]);
 
     private static TestCaseData Case(string name, Action<string> damage) => new TestCaseData(damage).SetArgDisplayNames(name);
 }
