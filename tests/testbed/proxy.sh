@@ -68,6 +68,7 @@ inside() {
     run_case all 5443 "ALL_PROXY=http://$address:8888"
     run_case no-proxy 5000 "http_proxy=http://$address:8888" "no_proxy=example.org,$address"
     run_case no-proxy-tls 5443 "HTTPS_PROXY=http://$address:8888" "NO_PROXY=$address"
+    run_case no-proxy-network 5000 "http_proxy=http://$address:8888" "NO_PROXY=${address%.*}.0/24"
     run_case password 5000 "http_proxy=http://site:$password@$address:8889"
     run_case password-tls 5443 "https_proxy=http://site:$password@$address:8889"
     run_case no-password 5000 "http_proxy=http://$address:8889"

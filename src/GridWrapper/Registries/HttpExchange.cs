@@ -14,7 +14,7 @@ internal sealed class HttpExchange : IDisposable
     private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromSeconds(60);
     private readonly HttpMessageInvoker _http;
     private readonly TimeProvider _clock;
-    private readonly LoopbackBypassProxy _proxy = new(HttpClient.DefaultProxy);
+    private readonly Diagnostics.EnvironmentProxy _proxy = Diagnostics.EnvironmentProxy.Of(HttpClient.DefaultProxy);
 
     internal HttpExchange(TimeSpan stall, TimeProvider clock)
     {

@@ -129,6 +129,7 @@ internal sealed class PandaTransport(PandaOptions options) : IDisposable
             ConnectTimeout = options.ConnectTimeout,
             UseCookies = false,
             UseProxy = !options.Server.IsLoopback,
+            Proxy = Diagnostics.EnvironmentProxy.Of(HttpClient.DefaultProxy),
             AutomaticDecompression = DecompressionMethods.GZip,
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
         };

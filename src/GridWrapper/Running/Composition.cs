@@ -16,7 +16,7 @@ internal sealed class Composition : IDisposable
     private readonly Lazy<HttpClient> _http = new(() =>
     {
         Diagnostics.CertificateHome.Ensure();
-        return new HttpClient(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(30) }) { Timeout = Timeout.InfiniteTimeSpan };
+        return new HttpClient(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(30), Proxy = Diagnostics.EnvironmentProxy.Of(HttpClient.DefaultProxy) }) { Timeout = Timeout.InfiniteTimeSpan };
     });
 
     private readonly Lazy<Storages> _storages;

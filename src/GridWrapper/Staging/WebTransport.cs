@@ -155,6 +155,7 @@ internal sealed class WebTransport(StorageCredentials credentials, StoragePolicy
             AllowAutoRedirect = false,
             UseCookies = false,
             UseProxy = !local,
+            Proxy = Diagnostics.EnvironmentProxy.Of(HttpClient.DefaultProxy),
             ConnectTimeout = ConnectTimeout,
             Expect100ContinueTimeout = Continue,
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(15),

@@ -26,6 +26,7 @@ internal sealed class ProxyTests
     [TestCase("direct")]
     [TestCase("no-proxy")]
     [TestCase("no-proxy-tls")]
+    [TestCase("no-proxy-network")]
     public void Pulled_without_a_proxy(string name) => Assert.That(_cases[name], Has.Property(nameof(Ended.Exit)).Zero.And.Property(nameof(Ended.Requests)).Zero);
 
     [TestCase("no-password", "wants a user name and a password")]

@@ -58,14 +58,4 @@ internal sealed class RegistryTransportTests
 
         Assert.That(() => TestImage.ResolveAsync(registry, stop.Token), Throws.InstanceOf<OperationCanceledException>());
     }
-
-    [TestCase("http://127.0.0.1:5000/", true)]
-    [TestCase("http://localhost/", true)]
-    [TestCase("https://registry.example.org/", false)]
-    public void Proxies_are_never_used_for_this_node(string uri, bool direct)
-    {
-        var proxy = new LoopbackBypassProxy(new WebProxy("http://proxy.example.org:3128"));
-
-        Assert.That(proxy.GetProxy(new Uri(uri)) is null, Is.EqualTo(direct));
-    }
 }
