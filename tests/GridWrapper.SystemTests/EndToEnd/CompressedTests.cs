@@ -8,18 +8,6 @@ internal sealed class CompressedTests : EndToEndFixture
 {
     private const string Profile = "kept.json";
 
-    private string? _mounted;
-
-    [TearDown]
-    public void Unmount()
-    {
-        if (_mounted is not null)
-        {
-            Tool.Run("/bin/umount", _mounted);
-            _mounted = null;
-        }
-    }
-
     [Test]
     public async Task A_payload_sees_what_it_sees_of_inflated_layers_and_the_next_run_fetches_nothing(CancellationToken ct)
     {
@@ -78,8 +66,7 @@ internal sealed class CompressedTests : EndToEndFixture
         Area area = Keeping("auto");
         JObject roomy = await PlanAsync(area, ct);
         long fetched = (long)roomy["cost"]!["bytes"]!;
-        _mounted = area.Cache;
-        Tool.Run("/bin/mount", "-t", "tmpfs", "-o", string.Create(CultureInfo.InvariantCulture, $"size={fetched * 5 / 2},mode=0700,uid={area.Uid}"), "tmpfs", area.Cache);
+        MountCache(area, fetched * 5 / 2);
         JObject tight = await PlanAsync(area, ct);
         Outcome run = await ExecAsync(area, Image("gzip"), ct);
         using (Assert.EnterMultipleScope())

@@ -11,10 +11,16 @@ internal abstract class EndToEndFixture
         + "find bin lib usr opt srv modes names -type f -exec md5sum {} + 2>/dev/null | sort";
 
     private readonly List<Area> _areas = [];
+    private readonly Stack<string> _mounted = [];
 
     [TearDown]
     public async Task NothingIsLeftAsync()
     {
+        while (_mounted.TryPop(out string? path))
+        {
+            Tool.Run("/bin/umount", path);
+        }
+
         Area[] areas = [.. _areas];
         _areas.Clear();
         foreach (Area area in areas)
@@ -36,6 +42,18 @@ internal abstract class EndToEndFixture
         area.Entrance = [Testbed.Script("fuse-node.sh"), "/usr/bin/setpriv", "--reuid", id, "--regid", id, "--clear-groups", "--"];
         return area;
     }
+
+    /// <summary>Until the test's end.</summary>
+    /// <param name="words">Of mount(8), before the path.</param>
+    protected void Mount(string path, params string[] words)
+    {
+        Tool.Run("/bin/mount", [.. words, path]);
+        _mounted.Push(path);
+    }
+
+    /// <summary>An empty file system of so many bytes in place of an area's cache.</summary>
+    protected void MountCache(Area area, long bytes) =>
+        Mount(area.Cache, "-t", "tmpfs", "-o", string.Create(CultureInfo.InvariantCulture, $"size={bytes},mode=0700,uid={area.Uid}"), "tmpfs");
 
     protected Area Register(Area area)
     {

@@ -6,19 +6,6 @@ namespace GridWrapper.SystemTests.EndToEnd;
 [TestFixture, NonParallelizable, CancelAfter(300_000)]
 internal sealed class FullDiskTests : EndToEndFixture
 {
-    private readonly List<string> _mounted = [];
-
-    [TearDown]
-    public void Unmount()
-    {
-        foreach (string path in _mounted)
-        {
-            Tool.Run("/bin/umount", path);
-        }
-
-        _mounted.Clear();
-    }
-
     [TestCase("size=24m", "bytes")]
     [TestCase("size=64m,nr_inodes=400", "inodes")]
     [TestCase("ext4 24M 2000", "bytes")]
@@ -134,10 +121,10 @@ internal sealed class FullDiskTests : EndToEndFixture
     private static IEnumerable<TestCaseData> BadCaches()
     {
         static TestCaseData Case(string name, string errno, string text, Action<FullDiskTests, Area> spoil) => new TestCaseData(errno, text, spoil).SetName("Cache_" + name);
-        yield return Case("read_only_file_system", "EROFS", "read-only", (t, a) => t.Mount(a.Cache, "size=8m,ro,mode=0700,uid=" + a.Uid));
+        yield return Case("read_only_file_system", "EROFS", "read-only", (t, a) => t.MountTmpfs(a.Cache, "size=8m,ro,mode=0700,uid=" + a.Uid));
         yield return Case("made_read_only_later", "EROFS", "read-only", (t, a) =>
         {
-            t.Mount(a.Cache, "size=8m,mode=0700,uid=" + a.Uid);
+            t.MountTmpfs(a.Cache, "size=8m,mode=0700,uid=" + a.Uid);
             foreach (string sub in (string[])["layers/sha256", "flat", "stacks", "cvmfs", "tmp", "locks"])
             {
                 Directory.CreateDirectory(Path.Combine(a.Cache, "store-1", sub));
@@ -160,7 +147,7 @@ internal sealed class FullDiskTests : EndToEndFixture
         yield return Case("writable_by_all", "", "writable by nobody else", (_, a) => Tool.Run("/bin/chmod", "0777", a.Cache));
         yield return Case("on_a_full_disk", "ENOSPC", "no inodes", (t, a) =>
         {
-            t.Mount(a.Cache, "size=1m,nr_inodes=2,mode=0700,uid=" + a.Uid);
+            t.MountTmpfs(a.Cache, "size=1m,nr_inodes=2,mode=0700,uid=" + a.Uid);
             File.WriteAllText(Path.Combine(a.Cache, "fill"), "");
         });
     }
@@ -199,21 +186,16 @@ internal sealed class FullDiskTests : EndToEndFixture
             string file = Path.Combine(area.Root, "disk");
             Tool.Run("/usr/bin/truncate", "-s", size, file);
             Tool.Run("/sbin/mkfs.ext4", "-q", "-m", "0", "-N", inodes, file);
-            Tool.Run("/bin/mount", "-o", "loop", file, area.Cache);
-            _mounted.Add(area.Cache);
+            Mount(area.Cache, "-o", "loop", file);
             Directory.Delete(Path.Combine(area.Cache, "lost+found"));
             area.Own(area.Cache);
             Tool.Run("/bin/chmod", "0700", area.Cache);
             return area;
         }
 
-        Mount(area.Cache, $"{options},mode=0700,uid={area.Uid}");
+        MountTmpfs(area.Cache, $"{options},mode=0700,uid={area.Uid}");
         return area;
     }
 
-    private void Mount(string path, string options)
-    {
-        Tool.Run("/bin/mount", "-t", "tmpfs", "-o", options, "tmpfs", path);
-        _mounted.Add(path);
-    }
+    private void MountTmpfs(string path, string options) => Mount(path, "-t", "tmpfs", "-o", options, "tmpfs");
 }

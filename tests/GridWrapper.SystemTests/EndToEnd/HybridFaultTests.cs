@@ -7,18 +7,6 @@ namespace GridWrapper.SystemTests.EndToEnd;
 [TestFixture, NonParallelizable, CancelAfter(120_000)]
 internal sealed class HybridFaultTests : EndToEndFixture
 {
-    private string? _mounted;
-
-    [TearDown]
-    public void Unmount()
-    {
-        if (_mounted is not null)
-        {
-            Tool.Run("/bin/umount", _mounted);
-            _mounted = null;
-        }
-    }
-
     [Test]
     public async Task A_layer_that_the_registry_has_lost_is_told_and_the_next_run_fetches_what_is_missing(CancellationToken ct)
     {
@@ -62,7 +50,7 @@ internal sealed class HybridFaultTests : EndToEndFixture
         Area area = MixedNode(there: 1);
         string name = UniqueName(area);
         long missing = LayerBlobs.Where((_, i) => i != 1).Sum(layer => layer.Size);
-        Mount(area, missing * 5 / 2);
+        MountCache(area, missing * 5 / 2);
 
         Outcome outcome = await RunAsync(area, name, ct, "--strategy", "cvmfs-layers");
 
@@ -79,7 +67,7 @@ internal sealed class HybridFaultTests : EndToEndFixture
     {
         Area area = MixedNode(there: 1);
         string name = UniqueName(area);
-        Mount(area, LayerBlobs.Where((_, i) => i != 1).Sum(layer => layer.Size) / 2);
+        MountCache(area, LayerBlobs.Where((_, i) => i != 1).Sum(layer => layer.Size) / 2);
 
         Outcome outcome = await RunAsync(area, name, ct, "--strategy", "cvmfs-layers");
 
@@ -100,11 +88,5 @@ internal sealed class HybridFaultTests : EndToEndFixture
         PublishWhere(area, i => i == there);
         area.Variables["GRIDWRAP_CVMFS_ROOT"] = Path.Combine(area.Root, "source");
         return area;
-    }
-
-    private void Mount(Area area, long bytes)
-    {
-        Tool.Run("/bin/mount", "-t", "tmpfs", "-o", string.Create(CultureInfo.InvariantCulture, $"size={bytes},mode=0700,uid={area.Uid}"), "tmpfs", area.Cache);
-        _mounted = area.Cache;
     }
 }

@@ -7,18 +7,6 @@ namespace GridWrapper.SystemTests.EndToEnd;
 internal sealed class SharedRootTests : EndToEndFixture
 {
     private const int Owner = 54321;
-    private string? _mounted;
-
-    [TearDown]
-    public void Unmount()
-    {
-        if (_mounted is not null)
-        {
-            Tool.Run("/bin/umount", _mounted);
-            _mounted = null;
-        }
-    }
-
     [TestCase("another_user")]
     [TestCase("read_only_mount")]
     public async Task Layers_of_a_shared_root_are_used_in_place(string kind, CancellationToken ct)
@@ -141,8 +129,7 @@ internal sealed class SharedRootTests : EndToEndFixture
         Tool.Run("/bin/chmod", "0755", owner.Cache);
         if (kind == "read_only_mount")
         {
-            Tool.Run("/bin/mount", "--bind", owner.Cache, owner.Cache);
-            _mounted = owner.Cache;
+            Mount(owner.Cache, "--bind", owner.Cache);
             Tool.Run("/bin/mount", "-o", "remount,bind,ro", owner.Cache);
         }
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net;
 using GridWrapper.Diagnostics;
 using GridWrapper.Registries;
 using GridWrapper.Sites;
